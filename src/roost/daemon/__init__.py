@@ -1,0 +1,1 @@
+"""svc.startd: wires repository, engine and restarter; serves the API."""

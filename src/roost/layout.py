@@ -1,0 +1,88 @@
+"""Where everything lies below one root directory: SMF's own paths.
+
+``/`` is the system instance; ``roost run --root DIR`` keeps everything below DIR.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+ROOT_VARIABLE = "ROOST_ROOT"
+"""Environment variable that tells clients and methods the root; unset means ``/``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one instance of roost. ``root`` is absolute, without a trailing slash
+    (except ``/`` itself).
+    """
+
+    root: str
+
+    def below(self, path: str) -> str:
+        """The absolute ``path`` of the system instance, below this root."""
+        return path if self.root == "/" else self.root + path
+
+    @property
+    def repository(self) -> str:
+        """The persistent store."""
+        return self.below("/etc/svc/repository.db")
+
+    @property
+    def run_directory(self) -> str:
+        """What a reboot may lose."""
+        return self.below("/run/roost")
+
+    @property
+    def volatile_repository(self) -> str:
+        """The non-persistent store."""
+        return self.below("/run/roost/volatile.db")
+
+    @property
+    def socket(self) -> str:
+        """The API socket of svc.startd."""
+        return self.below("/run/roost/svc.startd.socket")
+
+    @property
+    def lock(self) -> str:
+        """Locked by the one svc.startd of this root."""
+        return self.below("/run/roost/svc.startd.lock")
+
+    @property
+    def console(self) -> str:
+        """What methods write to reach the administrator (a FIFO that svc.startd reads)."""
+        return self.below("/run/roost/console")
+
+    @property
+    def passphrases(self) -> str:
+        """Directory of the FIFOs by which ``roost unlock`` hands over a passphrase."""
+        return self.below("/run/roost/passphrase")
+
+    @property
+    def log_directory(self) -> str:
+        """The instances' logs and svc.startd.log."""
+        return self.below("/var/svc/log")
+
+    @property
+    def manifest_directories(self) -> tuple[str, ...]:
+        """Trees of manifests imported at start, in order."""
+        return (self.below("/lib/svc/manifest"), self.below("/etc/svc/manifest"))
+
+    @property
+    def share(self) -> str:
+        """Directory of smf_include.sh."""
+        return self.below("/lib/svc/share")
+
+    def log_of(self, instance: str) -> str:
+        """The log file of an instance, by canonical FMRI."""
+        return f"{self.log_directory}/{instance.removeprefix('svc:/').replace('/', '-')}.log"
+
+    def passphrase_fifo(self, instance: str) -> str:
+        """The FIFO that carries a passphrase to an instance's start method."""
+        return f"{self.passphrases}/{instance.removeprefix('svc:/').replace('/', '-')}"
+
+
+def chosen_layout(root: str | None = None) -> Layout:
+    """The layout that ``-R root``, else ``ROOST_ROOT``, else the system chooses."""
+    return Layout(os.path.abspath(root or os.environ.get(ROOT_VARIABLE) or "/"))

@@ -1,0 +1,1 @@
+"""Service bundles in XML, in and out."""

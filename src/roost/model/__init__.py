@@ -1,0 +1,1 @@
+"""Plain values of the configuration model: property types, groups, bundles. No IO."""

@@ -1,0 +1,1 @@
+"""The configuration store on SQLite: transactions, layers, snapshots, composed lookup."""

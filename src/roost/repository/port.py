@@ -1,0 +1,141 @@
+"""What the daemon sees of the repository. Every method that changes something is one
+transaction: durable when it returns, or an exception and no change at all.
+
+Raises the exceptions of `roost.errors`: NotFound, AlreadyExists, InvalidName, InvalidValue,
+TypeMismatch, Conflict, StorageFull, RepositoryDamaged, SystemCallFailed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from roost.model.bundle import Bundle, ServiceBundle
+from roost.model.properties import PropertyGroup, PropertyType
+
+
+class ChangeOp(Enum):
+    """What one entry of a transaction does (digest b.3); SET is NEW or CHANGE as needed."""
+
+    NEW = "new"
+    CHANGE = "change"
+    CHANGE_TYPE = "change_type"
+    DELETE = "delete"
+    SET = "set"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a transaction on one group. ``type`` None (SET only): keep the type."""
+
+    op: ChangeOp
+    name: str
+    type: PropertyType | None = None
+    values: tuple[str, ...] = ()
+
+
+class View(Enum):
+    """Which groups of an entity a reader wants (see the io.roost.Repository interface)."""
+
+    ATTACHED = "attached"
+    COMPOSED = "composed"
+    RUNNING = "running"
+    SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did: canonical FMRIs, and lines about what was kept or skipped.
+
+    ``instances`` are those to refresh: of every service in the bundle, and the instances of
+    the dependents' targets.
+    """
+
+    services: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+    messages: tuple[str, ...] = field(default=())
+
+
+class RepositoryPort(Protocol):
+    """Entities are named by canonical FMRI text everywhere."""
+
+    def close(self) -> None:
+        """Release the files."""
+
+    def services(self) -> list[str]:
+        """All services, sorted."""
+
+    def instances(self, service: str | None = None) -> list[str]:
+        """All instances (of one service), sorted; NotFound for an unknown service."""
+
+    def exists(self, fmri: str) -> bool:
+        """Is there such a service or instance?"""
+
+    def groups(
+        self, fmri: str, view: View = View.ATTACHED, snapshot: str = "", group: str | None = None
+    ) -> dict[str, PropertyGroup]:
+        """Groups by name, sorted by name; with ``group`` only that one (empty if absent)."""
+
+    def add_service(self, name: str) -> str:
+        """Make an empty service; returns its FMRI."""
+
+    def add_instance(self, service: str, name: str) -> str:
+        """Make an empty instance; returns its FMRI."""
+
+    def delete(self, fmri: str) -> None:
+        """Delete an instance, or a service with its instances, and the dependency groups that
+        their dependents put into other entities.
+        """
+
+    def add_group(self, fmri: str, name: str, kind: str, *, persistent: bool = True) -> None:
+        """Make an empty group."""
+
+    def delete_group(self, fmri: str, name: str) -> None:
+        """Delete a group with its properties."""
+
+    def commit(
+        self, fmri: str, group: str, changes: Sequence[Change], generation: int | None = None
+    ) -> int:
+        """Apply all changes to one group; returns its new generation (unchanged if none).
+
+        Conflict if ``generation`` is given and not the group's present one.
+        """
+
+    def write_volatile(self, groups: Mapping[str, Sequence[PropertyGroup]]) -> None:
+        """Replace whole non-persistent groups, by entity, in one transaction of the volatile
+        store (not durable over a reboot). Makes groups that are absent. Generations grow.
+        """
+
+    def delete_volatile(self, fmri: str, group: str) -> None:
+        """Delete a non-persistent group if it is there."""
+
+    def generation(self, fmri: str, group: str) -> int | None:
+        """Present generation of a group; None if absent."""
+
+    def snapshots(self, fmri: str) -> list[str]:
+        """Names of an instance's snapshots, sorted."""
+
+    def take_snapshot(self, fmri: str, name: str) -> None:
+        """Point ``name`` at a picture of the instance's and service's persistent groups now."""
+
+    def link_snapshots(self, links: Sequence[tuple[str, str, str]]) -> None:
+        """Point snapshot ``to`` at what ``from`` points at, for each (instance, to, from), in
+        one transaction; nothing is written where that is so already.
+        """
+
+    def revert(self, fmri: str, snapshot: str) -> None:
+        """Take ``previous``, then set the editing view to what ``snapshot`` says."""
+
+    def import_bundle(self, bundle: Bundle, file: str = "", digest: str = "") -> ImportReport:
+        """Store a manifest bundle whole, take snapshots, and record the file (digest c.3-c.5).
+
+        ``running`` is updated by the daemon's refresh of ``report.instances``, not here.
+        """
+
+    def imported_files(self) -> dict[str, str]:
+        """SHA-256 (hex) of each imported file, by its absolute path."""
+
+    def export_service(self, service: str) -> ServiceBundle:
+        """The bundle that, imported, gives the service's present persistent state."""

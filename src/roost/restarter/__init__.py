@@ -1,0 +1,1 @@
+"""The impure side: methods, credentials, limits, contracts and logs of real processes."""

@@ -1,0 +1,1 @@
+"""The services that roost ships: each a manifest and a method."""
