@@ -1,0 +1,202 @@
+"""The Varlink server of svc.startd, on the event loop: never blocks, never polls.
+
+Knows no method itself but those of ``org.varlink.service``; the daemon registers a handler
+for each. Parameters reach a handler only if they fit the interface description.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from roost import __version__
+from roost.api.address import short_path
+from roost.api.connection import Call, Connection, Peer
+from roost.api.idl import Interface, packaged_interfaces
+from roost.api.wire import SERVICE, VarlinkError
+from roost.errors import NotAllowed, SystemCallFailed
+from roost.loop import Loop
+
+__all__ = ["Call", "Handler", "Peer", "Server"]
+
+Handler = Callable[[Call], Mapping[str, object] | None]
+"""Answers a call: with a mapping (the whole answer), by an exception, or, after None, later
+by ``reply`` or ``fail`` of the call."""
+
+MAX_CONNECTIONS_OF_USER = 256
+"""Connections that one user (root excepted) may hold at a time."""
+
+_BACKLOG = 128
+_ACCEPT_AGAIN_S = 1.0
+
+
+def _ignore_bug(_method: str, _problem: BaseException) -> None:
+    """Nobody wants to know; the caller has the error already."""
+
+
+class Server:
+    """Listens on ``path`` and hands calls to ``handlers`` (by full method name).
+
+    ``on_bug`` hears of each exception that is no answer to a client's mistake. With
+    ``check_replies`` answers are checked against the interface too (for tests).
+    Raises `SystemCallFailed` if the socket cannot be made.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        path: str,
+        handlers: Mapping[str, Handler],
+        *,
+        on_bug: Callable[[str, BaseException], None] = _ignore_bug,
+        interfaces: Mapping[str, Interface] | None = None,
+        check_replies: bool = False,
+    ) -> None:
+        self._loop = loop
+        self._path = path
+        self._on_bug = on_bug
+        self._interfaces = packaged_interfaces() if interfaces is None else interfaces
+        self._check_replies = check_replies
+        self._handlers: dict[str, Handler] = {
+            SERVICE + "GetInfo": self._get_info,
+            SERVICE + "GetInterfaceDescription": self._get_description,
+            **handlers,
+        }
+        self._connections: set[Connection] = set()
+        self._socket, self._inode = _listen(path)
+        loop.set_reader(self._socket.fileno(), self._accept)
+
+    @property
+    def connections(self) -> int:
+        """Number of connected clients."""
+        return len(self._connections)
+
+    def close(self) -> None:
+        """Stop listening, drop all clients, remove the socket."""
+        if self._socket.fileno() < 0:
+            return
+        self._loop.set_reader(self._socket.fileno(), None)
+        self._socket.close()
+        for connection in list(self._connections):
+            connection.close()
+        try:
+            if _inode(self._path) == self._inode:
+                os.unlink(self._path)
+        except OSError:
+            pass  # somebody removed it before
+
+    def adopt(self, channel: socket.socket) -> None:
+        """Serve a socket that is connected already."""
+        connection = Connection(
+            self._loop, channel, self._dispatch, self._on_bug, self._connections.discard
+        )
+        uid = connection.peer.uid
+        others = sum(1 for other in self._connections if other.peer.uid == uid)
+        self._connections.add(connection)
+        if uid != 0 and others >= MAX_CONNECTIONS_OF_USER:
+            why = f"this user has {others} connections already"
+            connection.refuse(NotAllowed("connect to svc.startd", why))
+
+    def _accept(self) -> None:
+        try:
+            channel, _ = self._socket.accept()
+        except OSError as problem:
+            if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                # The listener stays readable; asking again at once would spin.
+                self._loop.set_reader(self._socket.fileno(), None)
+                self._loop.call_later(_ACCEPT_AGAIN_S, self._accept_again)
+            return
+        self.adopt(channel)
+
+    def _accept_again(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.set_reader(self._socket.fileno(), self._accept)
+
+    def _dispatch(self, call: Call) -> None:
+        try:
+            handler = self._handler_of(call)
+            if self._check_replies:
+                call.check = partial(self._check, call.method)
+            answer = handler(call)
+            if answer is not None:
+                call.reply(answer)
+        except Exception as problem:  # noqa: BLE001  one bad call must not end the manager
+            call.fail(problem)
+
+    def _handler_of(self, call: Call) -> Handler:
+        interface_name, _, name = call.method.rpartition(".")
+        interface = self._interfaces.get(interface_name)
+        if interface is None:
+            raise VarlinkError("InterfaceNotFound", interface=interface_name)
+        method = interface.methods.get(name)
+        if method is None:
+            raise VarlinkError("MethodNotFound", method=call.method)
+        handler = self._handlers.get(call.method)
+        if handler is None:
+            raise VarlinkError("MethodNotImplemented", method=call.method)
+        fault = interface.fault_in(method.takes, call.parameters)
+        if fault is not None:
+            raise VarlinkError("InvalidParameter", parameter=fault)
+        return handler
+
+    def _check(self, full_name: str, answer: Mapping[str, object]) -> None:
+        interface_name, _, name = full_name.rpartition(".")
+        interface = self._interfaces[interface_name]
+        fault = interface.fault_in(interface.methods[name].gives, dict(answer))
+        if fault is not None:
+            raise TypeError(f"the answer's '{fault}' does not fit {full_name}")
+
+    def _get_info(self, _call: Call) -> Mapping[str, object]:
+        return {
+            "vendor": "roost",
+            "product": "roost",
+            "version": __version__,
+            "url": "",
+            "interfaces": sorted(self._interfaces),
+        }
+
+    def _get_description(self, call: Call) -> Mapping[str, object]:
+        wanted = str(call.parameters["interface"])
+        if wanted not in self._interfaces:
+            raise VarlinkError("InvalidParameter", parameter="interface")
+        return {"description": self._interfaces[wanted].text}
+
+
+def _inode(path: str) -> tuple[int, int]:
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino
+
+
+def _listen(path: str) -> tuple[socket.socket, tuple[int, int]]:
+    """A listening socket at ``path``, there from one moment to the next, and its inode."""
+    # Made under another name and renamed, so that no client meets one that refuses it.
+    fresh = f"{path}.new"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        for name in (path, fresh):
+            _remove_stale(name)
+        with short_path(fresh) as address:
+            listener.bind(address)
+        # Everybody may ask; what each may do is decided call by call.
+        os.chmod(fresh, 0o666)  # noqa: S103  as the line above says
+        listener.listen(_BACKLOG)
+        os.rename(fresh, path)
+        return listener, _inode(path)
+    except OSError as problem:
+        listener.close()
+        why = os.strerror(problem.errno) if problem.errno else str(problem)
+        raise SystemCallFailed(f"listen on {path}", why) from None
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket that a dead manager left; anything else is not ours to remove."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
