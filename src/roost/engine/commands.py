@@ -61,6 +61,8 @@ class Kill(Command):
 
     scope: Scope
     signal: int
+    timed_out: bool = False
+    """The method's time-out is the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,3 +51,49 @@ class Reason:
     method: MethodName | None = None
     status: ExitStatus | None = None
     detail: str = ""
+
+
+_STOP_PHRASES = {
+    Aux.CT_EV_CORE: "process dumped core",
+    Aux.CT_EV_SIGNAL: "process received fatal signal from outside the service",
+    Aux.CT_EV_HWERR: "process killed due to uncorrectable hardware error",
+    Aux.DEPENDENCY_ACTIVITY: "dependency activity requires stop",
+    Aux.DISABLE_REQUEST: "service disabled",
+    Aux.RESTART_REQUEST: "service restarting",
+    Aux.ADMINISTRATIVE_REQUEST: "maintenance requested",
+    Aux.SERVICE_REQUEST: "maintenance requested",
+    Aux.DEPENDENCY_CYCLE: "service completes a dependency cycle",
+    Aux.INVALID_DEPENDENCY: "service has an invalid dependency",
+}
+
+
+def stop_phrase(reason: Reason) -> str:
+    """The cause in the log line "Stopping because CAUSE." (digest d.13)."""
+    if reason.aux is Aux.CT_EV_EXIT:
+        return (
+            "all processes in service exited"
+            if reason.status is None
+            else "service exited with an error"
+        )
+    if reason.method is MethodName.START:
+        return "service exited with a configuration error"
+    return _STOP_PHRASES.get(reason.aux, "its refresh method failed")
+
+
+def console_phrase(reason: Reason) -> str:
+    """What the console says of an instance that enters maintenance; "" if it was told before."""
+    match reason.aux:
+        case Aux.ADMINISTRATIVE_REQUEST | Aux.SERVICE_REQUEST:
+            return "transitioned to maintenance by request"
+        case Aux.DEPENDENCY_CYCLE | Aux.INVALID_DEPENDENCY:
+            return ""
+        case Aux.FAULT_THRESHOLD_REACHED:
+            what = "failed repeatedly"
+        case Aux.RESTARTING_TOO_QUICKLY:
+            what = "restarting too quickly"
+        case _ if reason.detail == "timed out":
+            what = "timed out"
+        case _:
+            code = reason.status.code if reason.status is not None else None
+            what = {95: "failed fatally", 96: "misconfigured"}.get(code or 0, "failed")
+    return f"{what}: transitioned to maintenance"
