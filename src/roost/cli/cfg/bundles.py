@@ -1,0 +1,248 @@
+"""Subcommands about service bundles: import, validate, export, archive, inventory.
+
+The XML reader is loaded only here, and only when a subcommand needs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from roost.api import typed
+from roost.cli.cfg.session import Call, Command, Session
+from roost.cli.cfg.store import is_instance, service_of
+from roost.errors import ManifestError, NotFound, RequestError
+from roost.model.bundle import Bundle, BundleType, ServiceBundle
+
+CHECK_HASH_VARIABLE = "SVCCFG_CHECKHASH"
+"""Set and not empty, it makes import skip unchanged files, like ``--changed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A manifest's file and what it holds."""
+
+    path: str
+    digest: str
+    """SHA-256, in hex."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the files of one import."""
+
+    imported: list[dict[str, object]] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+
+def digest_of(path: str) -> str:
+    """SHA-256 of a file, in hex; `ManifestError` if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise ManifestError(f"import {path}", f"{path}: {why}") from None
+
+
+def read(path: str, *wanted: BundleType) -> Bundle:
+    """The bundle in a file, of one of the types ``wanted``; raises `ManifestError`."""
+    from roost.manifest import read_bundle  # noqa: PLC0415
+
+    bundle = read_bundle(path)
+    if bundle.type in wanted:
+        return bundle
+    command = {"profile": "apply", "archive": "restore"}.get(bundle.type.value, "import")
+    raise ManifestError(
+        f"use {path}", f"it is of type {bundle.type.value}", f"svccfg {command} {path}"
+    )
+
+
+def files_below(paths: Sequence[str]) -> Iterator[str]:
+    """The files named, and the ``*.xml`` below the directories named, each directory sorted.
+
+    What lies in a ``site`` directory comes last: a site's files speak of all others.
+    """
+    for path in paths:
+        if not os.path.isdir(path):
+            yield path
+            continue
+        found = [
+            os.path.join(place, name)
+            for place, _, names in os.walk(path)
+            for name in names
+            if name.endswith(".xml")
+        ]
+        yield from sorted(found, key=lambda one: (_is_site(one, path), one))
+
+
+def _is_site(path: str, top: str) -> bool:
+    return "site" in os.path.relpath(path, top).split(os.sep)[:-1]
+
+
+def _import(session: Session, call: Call) -> None:
+    paths = list(files_below(call.operands))
+    is_many = len(paths) != 1 or os.path.isdir(call.operands[0])
+    only_changed = "--changed" in call.options or bool(os.environ.get(CHECK_HASH_VARIABLE))
+    known = _imported_files(session) if only_changed else {}
+    tally = _Tally()
+    for path in paths:
+        try:
+            file = _File(os.path.abspath(path), digest_of(path))
+            if known.get(file.path) == file.digest:
+                tally.unchanged.append(file.path)
+            else:
+                tally.imported.append(_import_file(session, path, file))
+        except RequestError as problem:
+            if not is_many:
+                raise
+            session.failed = True
+            session.note(problem.message)
+            tally.failed.append({"file": os.path.abspath(path), "error": problem.message})
+    _tell(session, call, tally, is_many=is_many)
+
+
+def _imported_files(session: Session) -> dict[str, str]:
+    return typed.text_map(session.store.call("Repository.ImportedFiles"), "hashes")
+
+
+def _import_file(session: Session, path: str, file: _File) -> dict[str, object]:
+    from roost.model.bundle_json import bundle_to_json  # noqa: PLC0415
+
+    bundle = read(path, BundleType.MANIFEST)
+    answer = session.store.call(
+        "Repository.Import", bundle=bundle_to_json(bundle), file=file.path, hash=file.digest
+    )
+    report = typed.record(answer, "report")
+    for message in typed.texts(report, "messages"):
+        session.note(message)
+    services, instances = typed.texts(report, "services"), typed.texts(report, "instances")
+    for fmri in services:
+        session.remark(f"{fmri} imported from {path}.")
+    for fmri in instances:
+        session.remark(f"{fmri} refreshed.")
+    return {"file": file.path, "services": services, "instances": instances}
+
+
+def _tell(session: Session, call: Call, tally: _Tally, *, is_many: bool) -> None:
+    if call.as_json:
+        session.say_json(
+            {"imported": tally.imported, "unchanged": tally.unchanged, "failed": tally.failed}
+        )
+    elif is_many:
+        done, failed, same = len(tally.imported), len(tally.failed), len(tally.unchanged)
+        unchanged = f", {same} unchanged" if same else ""
+        session.say(f"Loaded {done} service descriptions{unchanged}, {failed} failed.")
+
+
+def _validate(session: Session, call: Call) -> None:
+    text = call.operand(0)
+    if text is None:
+        _validate_instance(session, session.instance(call))
+        return
+    path = text.removeprefix("file://localhost").removeprefix("file:")
+    if path != text or (not text.startswith("svc:") and _looks_like_file(path)):
+        read(path, *BundleType)
+        session.remark(f"{path} is valid.")
+        return
+    _validate_instance(session, session.resolve(text, "validate"))
+
+
+def _looks_like_file(text: str) -> bool:
+    return text.endswith(".xml") or text.startswith((".", "/")) or os.path.isfile(text)
+
+
+def _validate_instance(session: Session, fmri: str) -> None:
+    session.store.view(fmri, "running")
+
+
+def exported(session: Session, service: str, *, everything: bool) -> tuple[ServiceBundle, ...]:
+    """What svc.startd exports of a service; ``everything``: protected values too."""
+    from roost.model.bundle_json import bundle_from_json  # noqa: PLC0415
+
+    answer = session.store.call("Repository.Export", service=service, all=everything)
+    return bundle_from_json(typed.record(answer, "bundle")).services
+
+
+def print_bundle(session: Session, bundle: Bundle) -> None:
+    """Print a bundle as XML."""
+    from roost.manifest import write_bundle  # noqa: PLC0415
+
+    session.out.write(write_bundle(bundle))
+
+
+def _export(session: Session, call: Call) -> None:
+    text = call.operands[0]
+    fmri = session.resolve(text, "export")
+    if is_instance(fmri):
+        if not text.startswith("svc:"):
+            raise NotFound(
+                f"export '{text}'", f"it names the instance {fmri}", f"export {service_of(fmri)}"
+            )
+        session.note(f"only whole services are exported; exporting {service_of(fmri)}")
+        fmri = service_of(fmri)
+    services = exported(session, fmri, everything="-a" in call.options)
+    name = fmri.removeprefix("svc:/").replace("/", "-")
+    print_bundle(session, Bundle(BundleType.MANIFEST, name, services))
+
+
+def _archive(session: Session, call: Call) -> None:
+    everything = "-a" in call.options
+    services = tuple(
+        bundle
+        for service in session.store.services()
+        for bundle in exported(session, service, everything=everything)
+    )
+    print_bundle(session, Bundle(BundleType.ARCHIVE, "archive", services))
+
+
+def _inventory(session: Session, call: Call) -> None:
+    bundle = read(call.operands[0], *BundleType)
+    found: list[str] = []
+    for service in bundle.services:
+        found += [f"svc:/{service.name}:{instance.name}" for instance in service.instances]
+        found.append(f"svc:/{service.name}")
+    if call.as_json:
+        session.say_json(found)
+        return
+    for fmri in found:
+        session.say(fmri)
+
+
+COMMANDS = (
+    Command(
+        "import [--changed] PATH ...",
+        "store manifests; --changed: only new and changed files",
+        _import,
+        (1, None),
+        words=("--changed", "--json"),
+    ),
+    Command(
+        "validate [FILE | FMRI]", "check a bundle, or an instance as it runs", _validate, (0, 1)
+    ),
+    Command(
+        "export [-a] SERVICE [> FILE]",
+        "print a service as a manifest; -a: protected values too",
+        _export,
+        (1, 1),
+        flags="a",
+        redirects=True,
+    ),
+    Command(
+        "archive [-a] [> FILE]",
+        "print all services; -a: protected values too",
+        _archive,
+        flags="a",
+        redirects=True,
+    ),
+    Command(
+        "inventory FILE",
+        "services and instances in a bundle",
+        _inventory,
+        (1, 1),
+        words=("--json",),
+    ),
+)

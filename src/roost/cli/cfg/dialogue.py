@@ -1,0 +1,81 @@
+"""The interactive session: prompts, line editing, history and completion."""
+
+from __future__ import annotations
+
+import os
+import readline
+from collections.abc import Mapping
+
+from roost.cli.cfg.completion import DELIMITERS, completions
+from roost.cli.cfg.lexer import Lexer
+from roost.cli.cfg.runner import report, run
+from roost.cli.cfg.session import Session
+from roost.errors import RoostError
+
+_HISTORY_LINES = 1000
+
+
+def history_file(environment: Mapping[str, str]) -> str:
+    """Where the history is kept: in the XDG state directory."""
+    state = environment.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):
+        state = os.path.join(environment.get("HOME") or "/", ".local", "state")
+    return os.path.join(state, "roost", "svccfg_history")
+
+
+def hold(session: Session) -> int:
+    """Read and run subcommands until the end; an error does not end it. Returns 0."""
+    path = history_file(os.environ)
+    _prepare_line_editing(session, path)
+    lexer = Lexer()
+    while not session.ended:
+        try:
+            line = input("> " if lexer.missing else session.prompt)
+        except EOFError:
+            session.say("")
+            break
+        except KeyboardInterrupt:
+            session.say("")
+            lexer = Lexer()
+            continue
+        if not lexer.feed(line + "\n"):
+            continue
+        tokens, lexer = lexer.tokens, Lexer()
+        try:
+            run(session, tokens)
+        except RoostError as problem:
+            report(session, problem, "")
+        except KeyboardInterrupt:
+            session.say("")
+    _save_history(path)
+    return 0
+
+
+def _prepare_line_editing(session: Session, path: str) -> None:
+    found: list[str] = []
+
+    def complete(text: str, state: int) -> str | None:
+        if state == 0:
+            before = readline.get_line_buffer()[: readline.get_begidx()]
+            found[:] = completions(session, before, text)
+        return found[state] if state < len(found) else None
+
+    readline.set_completer(complete)
+    readline.set_completer_delims(DELIMITERS)
+    readline.parse_and_bind("tab: complete")
+    readline.set_history_length(_HISTORY_LINES)
+    try:
+        readline.read_history_file(path)
+    except OSError:
+        # No history yet, or none to be had: a session works without.
+        readline.clear_history()
+
+
+def _save_history(path: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        readline.write_history_file(path)
+        os.chmod(path, 0o600)
+    except OSError:
+        # A read-only home takes nothing from the session that just ended well.
+        return

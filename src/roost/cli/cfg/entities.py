@@ -1,0 +1,97 @@
+"""Subcommands about services and instances: select, unselect, list, add, delete, refresh."""
+
+from __future__ import annotations
+
+from roost import fmri as names
+from roost.cli.cfg.session import Call, Command, Session
+from roost.cli.cfg.store import is_instance, service_of
+from roost.cli.cfg.values import glob_matcher
+from roost.errors import AlreadyExists, InvalidName, InvalidState
+
+
+def _select(session: Session, call: Call) -> None:
+    session.select(session.resolve(call.operands[0], "select"))
+
+
+def _unselect(session: Session, call: Call) -> None:
+    if session.snapshot is not None:
+        session.snapshot = None
+        return
+    fmri = session.entity(call)
+    session.select(service_of(fmri) if is_instance(fmri) else None)
+
+
+def children(session: Session) -> list[str]:
+    """Names below the selection, as ``list`` prints them."""
+    if session.selection is None:
+        return [service.removeprefix("svc:/") for service in session.store.services()]
+    if is_instance(session.selection):
+        return [":properties"]
+    found = session.store.instances(session.selection)
+    return [":properties", *(instance.rpartition(":")[2] for instance in found)]
+
+
+def _list(session: Session, call: Call) -> None:
+    matcher = glob_matcher(call.operand(0) or "*")
+    found = [name for name in children(session) if matcher.match(name)]
+    if call.as_json:
+        session.say_json(found)
+    else:
+        for name in found:
+            session.say(name)
+
+
+def _add(session: Session, call: Call) -> None:
+    name = call.operands[0]
+    selected = session.selection
+    if selected is None:
+        if not names.is_service_name(name):
+            raise InvalidName(f"add '{name}'", "it is not a legal service name")
+        made, method, parent = f"svc:/{name}", "Repository.AddService", {}
+    elif is_instance(selected):
+        raise InvalidState(f"add '{name}'", f"{selected} is an instance; nothing lies below it")
+    else:
+        names.check_name(name, "instance")
+        made, method = f"{selected}:{name}", "Repository.AddInstance"
+        parent = {"service": selected}
+    if made in session.store.find(made):
+        raise AlreadyExists(f"add {made}", "it exists", f"select {made}")
+    session.store.call(method, name=name, **parent)
+    session.remark(f"{made} added.")
+
+
+def _delete(session: Session, call: Call) -> None:
+    fmri = session.resolve(call.operands[0], "delete")
+    session.store.call("Repository.Delete", fmri=fmri, force="-f" in call.options)
+    gone = session.selection
+    if gone is not None and (gone == fmri or service_of(gone) == fmri):
+        session.select(service_of(fmri) if is_instance(fmri) else None)
+    session.remark(f"{fmri} deleted.")
+
+
+def _refresh(session: Session, call: Call) -> None:
+    fmri = session.entity(call)
+    for instance in [fmri] if is_instance(fmri) else session.store.instances(fmri):
+        answer = session.store.call("Manager.Act", fmri=instance, action="refresh")
+        for text in answer.get("notes") or []:
+            session.note(str(text))
+        session.remark(f"{instance} refreshed.")
+
+
+COMMANDS = (
+    Command("select NAME | FMRI", "make a service or instance the selection", _select, (1, 1)),
+    Command("unselect", "go up: to the service, to the scope", _unselect),
+    Command("list [PATTERN]", "what lies below the selection", _list, (0, 1), words=("--json",)),
+    Command(
+        "add NAME", "add a service, or an instance of the selected one", _add, (1, 1), modifies=True
+    ),
+    Command(
+        "delete [-f] NAME | FMRI | PATTERN",
+        "delete a service or instance; -f: also one that runs",
+        _delete,
+        (1, 1),
+        flags="f",
+        modifies=True,
+    ),
+    Command("refresh", "let what was changed take effect", _refresh),
+)

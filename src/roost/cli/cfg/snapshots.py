@@ -1,0 +1,54 @@
+"""Subcommands about snapshots of the selected instance."""
+
+from __future__ import annotations
+
+from roost.cli.cfg.lexer import WrongArguments
+from roost.cli.cfg.session import Call, Command, Session
+from roost.errors import NotFound
+
+
+def _listsnap(session: Session, call: Call) -> None:
+    found = session.store.snapshots(session.instance(call))
+    if call.as_json:
+        session.say_json(found)
+        return
+    for name in found:
+        session.say(name)
+
+
+def _known(session: Session, call: Call, name: str) -> str:
+    instance = session.instance(call)
+    if name not in session.store.snapshots(instance):
+        raise NotFound(f"{call.command.name} '{name}' of {instance}", "Not found.", "listsnap")
+    return name
+
+
+def _selectsnap(session: Session, call: Call) -> None:
+    name = call.operand(0)
+    session.instance(call)
+    session.snapshot = None if name is None else _known(session, call, name)
+
+
+def _revert(session: Session, call: Call) -> None:
+    instance = session.instance(call)
+    name = call.operand(0) or session.snapshot
+    if name is None:
+        raise WrongArguments("revert NAME (or select a snapshot first)")
+    _known(session, call, name)
+    session.store.call("Repository.Revert", fmri=instance, snapshot=name)
+    session.snapshot = None
+    session.remark(f"{instance} reverted to '{name}'; refresh lets it take effect.")
+
+
+COMMANDS = (
+    Command("listsnap", "snapshots of the instance", _listsnap, words=("--json",)),
+    Command(
+        "selectsnap [NAME]", "look at a snapshot; without NAME at the present", _selectsnap, (0, 1)
+    ),
+    Command(
+        "revert [NAME]",
+        "set the configuration to a snapshot's; needs refresh",
+        _revert,
+        (0, 1),
+    ),
+)

@@ -1,0 +1,50 @@
+"""The table of all subcommands, and those that are about svccfg itself: help, end."""
+
+from __future__ import annotations
+
+from roost.cli.cfg import bundles, entities, environment, properties, snapshots
+from roost.cli.cfg.lexer import BadCommand
+from roost.cli.cfg.session import Call, Command, Session
+
+_HELP_COLUMN = 32
+
+
+def _help(session: Session, call: Call) -> None:
+    name = call.operand(0)
+    if name is not None:
+        command = command_named(name)
+        session.say(f"usage: {command.usage}")
+        session.say(command.summary)
+        return
+    for command in COMMANDS:
+        if len(command.usage) < _HELP_COLUMN:
+            session.say(f"{command.usage:<{_HELP_COLUMN}}{command.summary}")
+        else:
+            session.say(f"{command.usage}\n{'':<{_HELP_COLUMN}}{command.summary}")
+
+
+def _end(session: Session, _call: Call) -> None:
+    session.ended = True
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("help [COMMAND]", "the subcommands, or one of them", _help, (0, 1)),
+    *bundles.COMMANDS,
+    *entities.COMMANDS,
+    *properties.COMMANDS,
+    *environment.COMMANDS,
+    *snapshots.COMMANDS,
+    Command("end", "leave svccfg", _end),
+    Command("exit", "leave svccfg", _end),
+    Command("quit", "leave svccfg", _end),
+)
+
+_BY_NAME = {command.name: command for command in COMMANDS}
+
+
+def command_named(name: str) -> Command:
+    """The subcommand with this name, given in full; `BadCommand` if there is none."""
+    command = _BY_NAME.get(name)
+    if command is None:
+        raise BadCommand(f"run '{name}'", "svccfg has no such subcommand", "svccfg help")
+    return command
