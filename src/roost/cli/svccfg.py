@@ -6,105 +6,73 @@ a dialogue on a terminal. The language and the subcommands are in `roost.cli.cfg
 
 from __future__ import annotations
 
-import getopt
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TextIO
 
 from roost.api.client import Client
 from roost.cli.cfg.runner import report, run_lines, run_words
 from roost.cli.cfg.session import Session
 from roost.cli.cfg.store import Store
+from roost.cli.command import HELP, JSON, ROOT, Option, Parsed, Syntax, layout_of, run
 from roost.errors import RoostError, SystemCallFailed, UsageError
-from roost.layout import Layout, chosen_layout
 
-USAGE = """\
-usage: svccfg [-v] [-R DIR] [--json] [-s FMRI] [SUBCOMMAND [ARGUMENT ...]]
-       svccfg [-v] [-R DIR] [--json] [-s FMRI] -f FILE
-  -s FMRI   select this service or instance first
-  -f FILE   take the subcommands from FILE (-: standard input)
-  -v        say what is done
-  -R DIR    the root directory of the roost to speak to
-  --json    print answers as JSON
-'svccfg help' lists the subcommands."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    layout: Layout
-    select: str | None
-    file: str | None
-    verbose: bool
-    as_json: bool
-    words: Sequence[str]
+SYNTAX = Syntax(
+    program="svccfg",
+    summary="Look at and change the configuration of services.",
+    forms=(
+        "[-v] [-R DIR] [--json] [-s FMRI] [SUBCOMMAND [ARGUMENT ...]]",
+        "[-v] [-R DIR] [--json] [-s FMRI] -f FILE",
+    ),
+    options=(
+        Option("-s", "select this service or instance first", "FMRI"),
+        Option("-f", "take the subcommands from FILE (-: standard input)", "FILE"),
+        Option("-v", "say what is done"),
+        ROOT,
+        JSON,
+        *HELP,
+    ),
+    notes="Without SUBCOMMAND: a dialogue. 'svccfg help' lists the subcommands.",
+)
 
 
-def _parse(argv: Sequence[str]) -> _Options:
-    try:
-        given, words = getopt.getopt(list(argv), "s:f:vR:?", ["json", "help"])
-    except getopt.GetoptError as problem:
-        raise UsageError("run svccfg", problem.msg) from None
-    options = dict(given)
-    if "-?" in options or "--help" in options:
-        raise UsageError("run svccfg", "")
-    if "-f" in options and words:
-        raise UsageError("run svccfg", "a subcommand and -f exclude each other")
-    return _Options(
-        chosen_layout(options.get("-R")),
-        options.get("-s"),
-        options.get("-f"),
-        "-v" in options,
-        "--json" in options,
-        words,
-    )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run svccfg; returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Strings of the repository are bytes that need not be UTF-8.
-            stream.reconfigure(errors="surrogateescape")
-    try:
-        options = _parse(sys.argv[1:] if argv is None else argv)
-    except UsageError as problem:
-        if problem.why:
-            print(f"svccfg: {problem.why}", file=sys.stderr)
-        print(USAGE, file=sys.stderr)
-        return problem.exit_status
-    store = Store(lambda: Client(options.layout))
-    with Session(store, verbose=options.verbose, as_json=options.as_json) as session:
-        try:
-            status = _run(session, options)
-            session.out.flush()
-        except BrokenPipeError:
-            # The reader of a pipe had enough; nothing is left to be said to it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 141
-        except KeyboardInterrupt:
-            return 130
-    return status
+    return run(SYNTAX, _main, argv)
 
 
-def _run(session: Session, options: _Options) -> int:
-    if options.select is not None:
+def _main(parsed: Parsed) -> int:
+    if parsed.has("-f") and parsed.operands:
+        raise UsageError("use -f with a subcommand", "they exclude each other")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Strings of the repository need not be UTF-8; what is printed must set them again.
+        sys.stdout.reconfigure(errors="surrogateescape")
+    layout = layout_of(parsed)
+    store = Store(lambda: Client(layout))
+    with Session(store, verbose=parsed.has("-v"), as_json=parsed.has("--json")) as session:
+        return _run(session, parsed)
+
+
+def _run(session: Session, parsed: Parsed) -> int:
+    wanted = parsed.value("-s")
+    if wanted is not None:
         try:
-            session.select(session.find_one(options.select, "select"))
+            session.select(session.find_one(wanted, "select"))
         except RoostError as problem:
             return report(session, problem, "")
-    if options.words:
-        return run_words(session, options.words)
-    if options.file is None and sys.stdin.isatty():
+    if parsed.operands:
+        return run_words(session, parsed.operands)
+    path = parsed.value("-f")
+    if path is None and sys.stdin.isatty():
         # Loads the line editor, which scripts do without.
         from roost.cli.cfg.dialogue import hold  # noqa: PLC0415
 
         return hold(session)
     try:
-        with _input(options.file) as (lines, name):
+        with _input(path) as (lines, name):
             return run_lines(session, lines, name)
     except SystemCallFailed as problem:
         return report(session, problem, "")

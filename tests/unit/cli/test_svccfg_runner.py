@@ -205,9 +205,9 @@ def test_the_history_is_state(environment: dict[str, str], expected: str) -> Non
     assert history_file(environment) == expected
 
 
-@pytest.mark.parametrize("argv", [["-x"], ["-s"], ["-f", "a", "list"], ["-?"], ["--nope"]])
+@pytest.mark.parametrize("argv", [["-x"], ["-s"], ["-f", "a", "list"], ["--nope"]])
 def test_wrong_options_of_svccfg_itself_exit_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert svccfg.main(argv) == 2
-    assert "usage: svccfg" in capsys.readouterr().err
+    assert "Usage: svccfg" in capsys.readouterr().err

@@ -129,9 +129,7 @@ def _import_file(session: Session, path: str, file: _File) -> dict[str, object]:
 
 def _tell(session: Session, call: Call, tally: _Tally, *, is_many: bool) -> None:
     if call.as_json:
-        session.say_json(
-            {"imported": tally.imported, "unchanged": tally.unchanged, "failed": tally.failed}
-        )
+        session.say_json(imported=tally.imported, unchanged=tally.unchanged, failed=tally.failed)
     elif is_many:
         done, failed, same = len(tally.imported), len(tally.failed), len(tally.unchanged)
         unchanged = f", {same} unchanged" if same else ""
@@ -206,7 +204,7 @@ def _inventory(session: Session, call: Call) -> None:
         found += [f"svc:/{service.name}:{instance.name}" for instance in service.instances]
         found.append(f"svc:/{service.name}")
     if call.as_json:
-        session.say_json(found)
+        session.say_json(entities=found)
         return
     for fmri in found:
         session.say(fmri)

@@ -35,7 +35,7 @@ def _list(session: Session, call: Call) -> None:
     matcher = glob_matcher(call.operand(0) or "*")
     found = [name for name in children(session) if matcher.match(name)]
     if call.as_json:
-        session.say_json(found)
+        session.say_json(children=found)
     else:
         for name in found:
             session.say(name)

@@ -34,7 +34,7 @@ def _listpg(session: Session, call: Call) -> None:
     found = [group for group in _groups(session, call) if matcher.match(group.name)]
     if call.as_json:
         session.say_json(
-            [{"name": g.name, "type": g.type, "persistent": g.persistent} for g in found]
+            groups=[{"name": g.name, "type": g.type, "persistent": g.persistent} for g in found]
         )
         return
     for line in group_lines(found):
@@ -44,7 +44,7 @@ def _listpg(session: Session, call: Call) -> None:
 def _listprop(session: Session, call: Call) -> None:
     rows = chosen_rows(_groups(session, call), call.operand(0))
     if call.as_json:
-        session.say_json(_json_rows(rows))
+        session.say_json(groups=_json_rows(rows))
         return
     for line in property_lines(rows):
         session.say(line)

@@ -16,7 +16,11 @@ from roost.errors import RoostError
 
 def run_words(session: Session, words: Sequence[str]) -> int:
     """Run one subcommand given as words of the shell; returns the exit status."""
-    return _guarded(session, lex(" ".join(words)), "")
+    try:
+        tokens = lex(" ".join(words))
+    except RoostError as problem:
+        return report(session, problem, "")
+    return _guarded(session, tokens, "")
 
 
 def run_lines(session: Session, lines: Iterable[str], source: str) -> int:
@@ -74,7 +78,7 @@ def report(session: Session, problem: RoostError, place: str) -> int:
     where = f"{place}: " if place else ""
     session.note(f"{where}{problem.message}")
     if problem.hint:
-        print(f"try: {problem.hint}", file=session.err)
+        session.note(f"try: {problem.hint}")
     return problem.exit_status
 
 

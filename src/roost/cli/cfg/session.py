@@ -15,6 +15,7 @@ from typing import Self, TextIO
 from roost import fmri as names
 from roost.cli.cfg.lexer import Token
 from roost.cli.cfg.store import Store, is_instance, service_of
+from roost.cli.output import JSON_VERSION
 from roost.errors import AmbiguousName, InvalidName, InvalidState, NotFound, SystemCallFailed
 
 
@@ -104,9 +105,9 @@ class Session:
         """Print a line."""
         print(text, file=self.out)
 
-    def say_json(self, value: object) -> None:
-        """Print a value as JSON."""
-        print(json.dumps(value, indent=2), file=self.out)
+    def say_json(self, **content: object) -> None:
+        """Print one JSON object, with the version of its shape."""
+        print(json.dumps({"version": JSON_VERSION, **content}, indent=2), file=self.out)
 
     def note(self, text: str) -> None:
         """Print a remark where errors go."""

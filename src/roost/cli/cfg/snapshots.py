@@ -10,7 +10,7 @@ from roost.errors import NotFound
 def _listsnap(session: Session, call: Call) -> None:
     found = session.store.snapshots(session.instance(call))
     if call.as_json:
-        session.say_json(found)
+        session.say_json(snapshots=found)
         return
     for name in found:
         session.say(name)

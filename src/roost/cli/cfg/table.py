@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roost.cli.cfg import bundles, entities, environment, properties, snapshots
+from roost.cli.cfg import bundles, editing, entities, environment, properties, snapshots
 from roost.cli.cfg.lexer import BadCommand
 from roost.cli.cfg.session import Call, Command, Session
 
@@ -32,6 +32,7 @@ COMMANDS: tuple[Command, ...] = (
     *bundles.COMMANDS,
     *entities.COMMANDS,
     *properties.COMMANDS,
+    *editing.COMMANDS,
     *environment.COMMANDS,
     *snapshots.COMMANDS,
     Command("end", "leave svccfg", _end),

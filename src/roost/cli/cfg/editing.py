@@ -1,0 +1,67 @@
+"""The subcommand editprop: change the properties of the selected entity in an editor."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterable
+
+from roost.cli.cfg.session import Call, Command, Session
+from roost.cli.cfg.values import shown_values
+from roost.errors import SystemCallFailed
+from roost.model.properties import PropertyGroup
+
+_HEAD = """\
+# Each property of {fmri} stands below as the command that sets it.
+# Take the '#' away from a line and change it; what is left a comment is not done.
+# Nothing takes effect before 'refresh'.
+#
+"""
+
+
+def edit_text(fmri: str, groups: Iterable[PropertyGroup]) -> str:
+    """The commented commands that an editor is given. Groups that a reboot loses are left out."""
+    lines = [_HEAD.format(fmri=fmri)]
+    for group in groups:
+        if not group.persistent:
+            continue
+        lines.append(f"## property group {group.name}, of type {group.type}\n")
+        for prop in group.properties.values():
+            values = " ".join(shown_values(prop))
+            shown = values if len(prop.values) == 1 else f"({values})"
+            text = f"setprop {group.name}/{prop.name} = {prop.type.value}: {shown}"
+            lines += [f"#{line}\n" for line in text.split("\n")]
+        lines.append("\n")
+    return "".join(lines)
+
+
+def _editprop(session: Session, call: Call) -> None:
+    # The runner knows all subcommands, this one too, so it cannot be imported earlier.
+    from roost.cli.cfg.runner import run_lines  # noqa: PLC0415
+
+    fmri = session.entity(call)
+    text = edit_text(fmri, session.store.groups(fmri).values())
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="surrogateescape", prefix="svccfg.", newline=""
+    ) as file:
+        file.write(text)
+        file.flush()
+        _edit(file.name)
+        with open(file.name, encoding="utf-8", errors="surrogateescape", newline="\n") as edited:
+            status = run_lines(session, edited, "edited text")
+    session.failed = status != 0
+
+
+def _edit(path: str) -> None:
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    try:
+        status = subprocess.run([*editor, path], check=False).returncode
+    except OSError as problem:
+        raise SystemCallFailed(f"run {editor[0]}", problem.strerror or str(problem)) from None
+    if status:
+        raise SystemCallFailed("edit the properties", f"{editor[0]} exited {status}")
+
+
+COMMANDS = (Command("editprop", "change properties in $EDITOR", _editprop, modifies=True),)
