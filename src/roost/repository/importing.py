@@ -1,0 +1,233 @@
+"""Storing a manifest bundle: entities, groups, dependents, snapshots, the file's record.
+
+One import is one transaction of the caller; see digest c.3 to c.5, and `upgrade` for what
+becomes of values that an administrator changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from roost.model.bundle import Bundle
+from roost.model.properties import Property, PropertyGroup, PropertyType, parse_value
+from roost.repository.bookkeeping import (
+    HASH_SERVICE,
+    MANIFEST_FILES,
+    erased,
+    file_key,
+    recorded,
+    source_of,
+)
+from roost.repository.bundles import EntityPart, ServicePart, checked
+from roost.repository.dependents import Dependents
+from roost.repository.layers import LayeredGroup, effective
+from roost.repository.port import ImportReport
+from roost.repository.snapshots import Levels, SnapshotStore
+from roost.repository.store import Entity, EntityStore
+from roost.repository.upgrade import PROTECTED, Statement, manifest_groups, replaced_manifest
+
+INITIAL = "initial"
+LAST_IMPORT = "last-import"
+PREVIOUS = "previous"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One entity of the bundle, and whether this import made it."""
+
+    entity: Entity
+    part: EntityPart
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _ServiceTarget:
+    """One service of the bundle with its instances in the bundle."""
+
+    part: ServicePart
+    own: _Target
+    instances: tuple[_Target, ...]
+
+
+class Importer:
+    """One import. ``volatile`` gives the non-persistent groups of an entity by name."""
+
+    def __init__(
+        self,
+        store: EntityStore,
+        snapshots: SnapshotStore,
+        volatile: Callable[[str], Mapping[str, PropertyGroup]],
+        file: str,
+    ) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._volatile = volatile
+        self._file = file
+        # Only tells where a value came from; SQLite takes no surrogates in text.
+        self._origin = file.encode(errors="backslashreplace").decode()
+        self._dependents = Dependents(store, volatile)
+        self._messages: list[str] = []
+
+    def run(self, bundle: Bundle, digest: str) -> ImportReport:
+        """Store the bundle; the caller commits or rolls back."""
+        services = [self._open(part) for part in checked(bundle, self._file)]
+        for service in services:
+            self._take_previous(service)
+        for service in services:
+            self._import_service(service)
+        for target in (t for s in services for t in (s.own, *s.instances)):
+            if target.part.dependents or not (target.is_new or target.part.is_empty):
+                self._dependents.update(target.entity, target.part, self._origin)
+        if self._file:
+            self._forget_file_elsewhere(
+                {t.entity.fmri for s in services for t in (s.own, *s.instances)}
+            )
+            if digest:
+                self._record_hash(digest)
+        self._snapshots.collect()
+        concerned = {s.own.entity.fmri for s in services} | self._dependents.touched
+        return ImportReport(
+            tuple(service.own.entity.fmri for service in services),
+            tuple(sorted(self._instances_of(concerned))),
+            tuple(self._messages + self._dependents.messages),
+        )
+
+    def _open(self, part: ServicePart) -> _ServiceTarget:
+        own = self._target(part.own)
+        return _ServiceTarget(
+            part, own, tuple(self._target(instance, own.entity) for instance in part.instances)
+        )
+
+    def _target(self, part: EntityPart, service: Entity | None = None) -> _Target:
+        found = self._store.find(part.fmri)
+        if found is not None:
+            return _Target(found, part, is_new=False)
+        return _Target(self._store.add(part.fmri, service), part, is_new=True)
+
+    def _take_previous(self, service: _ServiceTarget) -> None:
+        """A picture, before any change, of all instances that were there."""
+        if service.own.is_new:
+            return
+        new = {target.entity.fmri for target in service.instances if target.is_new}
+        there = [i for i in self._store.instances(service.own.entity) if i.fmri not in new]
+        if there:
+            level = self._snapshots.level(self._store.groups(service.own.entity))
+            for instance in there:
+                own = self._snapshots.level(self._store.groups(instance))
+                self._snapshots.link(instance, PREVIOUS, Levels(own, level))
+
+    def _import_service(self, service: _ServiceTarget) -> None:
+        current = {} if service.own.is_new else self._store.load(service.own.entity)
+        delivered = manifest_groups(current)
+        part = service.own.part
+        if service.own.is_new or not (part.is_empty and delivered):
+            bundle = service.part.bundle
+            if self._store.description(service.own.entity) != (bundle.version, bundle.kind):
+                self._store.describe(service.own.entity, bundle.version, bundle.kind)
+        says = Statement(
+            part.fmri,
+            self._without_collisions(part),
+            part.deleted,
+            part.overrides,
+            self._origin,
+            prevails=not delivered and not self._was_imported(service),
+        )
+        self._store_groups(service.own, current, None if part.is_empty else says)
+        said_of_service = delivered if part.is_empty else part.groups
+        if service.instances:
+            level = self._snapshots.level(said_of_service)
+            for target in service.instances:
+                self._import_instance(target, level)
+
+    def _was_imported(self, service: _ServiceTarget) -> bool:
+        return not service.own.is_new and any(
+            self._snapshots.find(instance, LAST_IMPORT)
+            for instance in self._store.instances(service.own.entity)
+        )
+
+    def _import_instance(self, target: _Target, service_level: int) -> None:
+        part = target.part
+        current = {} if target.is_new else self._store.load(target.entity)
+        says = Statement(
+            part.fmri,
+            self._without_collisions(part),
+            part.deleted,
+            part.overrides,
+            self._origin,
+            frozenset() if target.is_new else PROTECTED,
+        )
+        self._store_groups(target, current, says)
+        levels = Levels(self._snapshots.level(part.groups), service_level)
+        # An instance that a dependent made as a place-holder is delivered only now.
+        is_placeholder = all(source_of(group) is not None for group in current.values())
+        if is_placeholder and self._snapshots.find(target.entity, INITIAL) is None:
+            self._snapshots.link(target.entity, INITIAL, levels)
+        self._snapshots.link(target.entity, LAST_IMPORT, levels)
+
+    def _without_collisions(self, part: EntityPart) -> dict[str, PropertyGroup]:
+        """The part's groups but those whose name a non-persistent group has."""
+        taken = self._volatile(part.fmri).keys() & part.groups.keys()
+        for name in sorted(taken):
+            self._messages.append(
+                f"skipped: {part.fmri} {name}: there is a non-persistent group of that name"
+            )
+        return {name: group for name, group in part.groups.items() if name not in taken}
+
+    def _store_groups(
+        self, target: _Target, current: Mapping[str, LayeredGroup], says: Statement | None
+    ) -> None:
+        after: dict[str, LayeredGroup | None] = {}
+        if says is not None:
+            outcome = replaced_manifest(current, says)
+            after = outcome.groups
+            self._messages += outcome.messages
+        if self._file:
+            group = current.get(MANIFEST_FILES)
+            seen = effective(group)
+            taken = {p.name: p.values[0] for p in seen.properties.values()} if seen else {}
+            key = file_key(self._file, taken)
+            entry = Property(key, PropertyType.ASTRING, (self._file,))
+            after[MANIFEST_FILES] = recorded(group, MANIFEST_FILES, [entry], self._origin)
+        self._store.save(target.entity, current, after)
+
+    def _forget_file_elsewhere(self, present: set[str]) -> None:
+        """Entities that the file supported and no longer names lose their mark of it.
+
+        They stay, but nothing else may keep a clean-up from seeing that no file has them.
+        """
+        key = file_key(self._file, {})
+        for name in (key, file_key(self._file, {key: ""})):
+            for entity in self._store.with_property(MANIFEST_FILES, name):
+                if entity.fmri in present:
+                    continue
+                before = self._store.load(entity, MANIFEST_FILES)
+                group = before[MANIFEST_FILES]
+                seen = effective(group)
+                if seen is not None and seen.value(name) == self._file:
+                    self._store.save(entity, before, {MANIFEST_FILES: erased(group, (name,))})
+
+    def _record_hash(self, digest: str) -> None:
+        entity = self._store.find(HASH_SERVICE) or self._store.add(HASH_SERVICE)
+        name = file_key(self._file, {})
+        holder = self._store.groups(entity, name).get(name)
+        if holder is not None:
+            name = file_key(self._file, {name: holder.value("manifestfile")})
+        before = self._store.load(entity, name)
+        sha256 = parse_value(PropertyType.OPAQUE, digest)
+        properties = (
+            Property("sha256", PropertyType.OPAQUE, (sha256,)),
+            Property("manifestfile", PropertyType.ASTRING, (self._file,)),
+        )
+        after = recorded(before.get(name), name, properties, self._origin)
+        self._store.save(entity, before, {name: after})
+
+    def _instances_of(self, fmris: set[str]) -> set[str]:
+        found: set[str] = set()
+        for fmri in fmris:
+            entity = self._store.find(fmri)
+            if entity is not None and entity.service is not None:
+                found.add(fmri)
+            elif entity is not None:
+                found.update(instance.fmri for instance in self._store.instances(entity))
+        return found

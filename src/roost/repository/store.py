@@ -1,0 +1,258 @@
+"""Entities and their layered groups in the persistent store: rows in, rows out.
+
+Every method works inside the caller's transaction, or reads. Decides nothing: what a change
+means is in `layers` and `upgrade`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from roost.errors import AlreadyExists, NotFound
+from roost.model.properties import PropertyGroup
+from roost.repository.database import Database, Parameter
+from roost.repository.encoding import decode_values, encode_values, type_named
+from roost.repository.layers import Cell, Claim, Layer, LayeredGroup, effective
+
+_FLOOR = "generation_floor"
+_LAYERS = tuple(Layer)
+_LOAD_ALL = (
+    (
+        "SELECT g.name, g.generation, l.layer, l.type, l.masked, l.file FROM property_group g"
+        " JOIN group_layer l ON l.entity = g.entity AND l.pg = g.name WHERE g.entity = ?"
+    ),
+    'SELECT pg, name, layer, type, "values", masked, file FROM property WHERE entity = ?',
+)
+_LOAD_ONE = (
+    (
+        "SELECT g.name, g.generation, l.layer, l.type, l.masked, l.file FROM property_group g"
+        " JOIN group_layer l ON l.entity = g.entity AND l.pg = g.name"
+        " WHERE g.entity = ? AND g.name = ?"
+    ),
+    (
+        'SELECT pg, name, layer, type, "values", masked, file FROM property'
+        " WHERE entity = ? AND pg = ?"
+    ),
+)
+
+
+class GenerationFloor:
+    """The highest generation of any group that went away, in either store.
+
+    A new group starts above it, so a group made again never repeats a number that someone
+    may be waiting to see change. It only ever grows; a roll-back need not take it back.
+    """
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def reach(self, generation: int) -> bool:
+        """Raise the floor to ``generation``; False if it was there already."""
+        if generation <= self.value:
+            return False
+        self.value = generation
+        return True
+
+
+def load_floor(database: Database, floor: GenerationFloor) -> None:
+    """Raise the floor to what the store remembers."""
+    for (value,) in database.execute("SELECT value FROM meta WHERE name = ?", (_FLOOR,)):
+        floor.reach(value)
+
+
+def save_floor(database: Database, floor: GenerationFloor) -> None:
+    """Let the store remember the floor."""
+    database.execute("REPLACE INTO meta VALUES (?, ?)", (_FLOOR, floor.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A service or instance; ``service`` is the id of an instance's service."""
+
+    id: int
+    fmri: str
+    service: int | None
+
+
+class EntityStore:
+    """The tables entity, property_group, group_layer and property."""
+
+    def __init__(self, database: Database, floor: GenerationFloor) -> None:
+        self._db = database
+        self._floor = floor
+        load_floor(database, floor)
+
+    def find(self, fmri: str) -> Entity | None:
+        """The entity with a canonical FMRI, if there is one."""
+        for row in self._db.execute("SELECT id, fmri, service FROM entity WHERE fmri = ?", (fmri,)):
+            return Entity(*row)
+        return None
+
+    def get(self, fmri: str) -> Entity:
+        """The entity with a canonical FMRI, else NotFound."""
+        found = self.find(fmri)
+        if found is None:
+            raise NotFound(f"find {fmri}", "there is no such service or instance", "svcs -a")
+        return found
+
+    def parent(self, instance: Entity) -> Entity:
+        """The service of an instance."""
+        assert instance.service is not None
+        rows = self._db.execute(
+            "SELECT id, fmri, service FROM entity WHERE id = ?", (instance.service,)
+        )
+        return Entity(*rows[0])
+
+    def services(self) -> list[str]:
+        """FMRIs of all services, sorted."""
+        rows = self._db.execute("SELECT fmri FROM entity WHERE service IS NULL ORDER BY fmri")
+        return [fmri for (fmri,) in rows]
+
+    def instances(self, service: Entity | None = None) -> list[Entity]:
+        """All instances (of one service), sorted by FMRI."""
+        if service is None:
+            sql = "SELECT id, fmri, service FROM entity WHERE service NOTNULL ORDER BY fmri"
+            return [Entity(*row) for row in self._db.execute(sql)]
+        sql = "SELECT id, fmri, service FROM entity WHERE service = ? ORDER BY fmri"
+        return [Entity(*row) for row in self._db.execute(sql, (service.id,))]
+
+    def add(self, fmri: str, service: Entity | None = None) -> Entity:
+        """Make an empty service, or an instance of ``service``; AlreadyExists if it is there."""
+        if self.find(fmri) is not None:
+            raise AlreadyExists(f"add {fmri}", "it is there already")
+        parent = service.id if service else None
+        rows = self._db.execute(
+            "INSERT INTO entity (fmri, service, version, kind) VALUES (?, ?, 1, 'service')"
+            " RETURNING id",
+            (fmri, parent),
+        )
+        return Entity(rows[0][0], fmri, parent)
+
+    def remove(self, entity: Entity) -> None:
+        """Delete one entity and, with a service, its instances; their groups go too."""
+        rows = self._db.execute(
+            "SELECT max(g.generation) FROM property_group g JOIN entity e ON g.entity = e.id"
+            " WHERE e.id = ?1 OR e.service = ?1",
+            (entity.id,),
+        )
+        self._retire(rows[0][0] or 0)
+        self._db.execute("DELETE FROM entity WHERE id = ?", (entity.id,))
+
+    def description(self, service: Entity) -> tuple[int, str]:
+        """``version`` and ``kind`` of a service."""
+        rows = self._db.execute("SELECT version, kind FROM entity WHERE id = ?", (service.id,))
+        version, kind = rows[0]
+        return version, kind
+
+    def describe(self, service: Entity, version: int, kind: str) -> None:
+        """Set ``version`` and ``kind`` of a service."""
+        self._db.execute(
+            "UPDATE entity SET version = ?, kind = ? WHERE id = ?", (version, kind, service.id)
+        )
+
+    def with_property(self, group: str, name: str) -> list[Entity]:
+        """The entities that have a property ``group/name`` in some layer."""
+        rows = self._db.execute(
+            "SELECT DISTINCT e.id, e.fmri, e.service FROM property_group g"
+            " JOIN property p ON p.entity = g.entity AND p.pg = g.name"
+            " JOIN entity e ON e.id = g.entity WHERE g.name = ? AND p.name = ? ORDER BY e.fmri",
+            (group, name),
+        )
+        return [Entity(*row) for row in rows]
+
+    def load(self, entity: Entity, group: str | None = None) -> dict[str, LayeredGroup]:
+        """The layered groups of an entity by name (masked ones too), or only one."""
+        sql = _LOAD_ALL if group is None else _LOAD_ONE
+        parameters: tuple[Parameter, ...] = (entity.id,) if group is None else (entity.id, group)
+        found: dict[str, tuple[int, dict[Layer, Claim], dict[Layer, dict[str, Cell]]]] = {}
+        for name, generation, layer, kind, masked, file in self._db.execute(sql[0], parameters):
+            claims = found.setdefault(name, (generation, {}, {}))[1]
+            claims[_LAYERS[layer]] = Claim(kind, bool(masked), file)
+        for pg, name, layer, kind, values, masked, file in self._db.execute(sql[1], parameters):
+            cells = found[pg][2].setdefault(_LAYERS[layer], {})
+            cells[name] = Cell(type_named(kind), decode_values(values), bool(masked), file)
+        return {
+            name: LayeredGroup(name, claims, cells, generation)
+            for name, (generation, claims, cells) in found.items()
+        }
+
+    def groups(self, entity: Entity, group: str | None = None) -> dict[str, PropertyGroup]:
+        """The persistent groups of one entity as they hold, sorted by name."""
+        found = {}
+        for name, layered in sorted(self.load(entity, group).items()):
+            seen = effective(layered)
+            if seen is not None:
+                found[name] = seen
+        return found
+
+    def save(
+        self,
+        entity: Entity,
+        before: Mapping[str, LayeredGroup],
+        after: Mapping[str, LayeredGroup | None],
+    ) -> dict[str, int]:
+        """Write the groups in ``after`` (None: delete) where they differ from ``before``.
+
+        Returns the generation of each group in ``after`` that holds; it grows where what
+        readers see has changed.
+        """
+        generations: dict[str, int] = {}
+        rewritten: list[str] = []
+        written: list[LayeredGroup] = []
+        gone = 0
+        for name, new in after.items():
+            old = before.get(name)
+            seen_old, seen_new = effective(old), effective(new)
+            generation = old.generation if old is not None else 0
+            if seen_new is None:
+                gone = max(gone, generation)
+            elif seen_old is None:
+                generation = max(generation, self._floor.value) + 1
+            elif replace(seen_old, generation=0) != replace(seen_new, generation=0):
+                generation += 1
+            if seen_new is not None:
+                generations[name] = generation
+            if new == old:
+                continue
+            if old is not None:
+                rewritten.append(name)
+            if new is not None:
+                written.append(replace(new, generation=generation))
+        self._retire(gone)
+        if rewritten:
+            self._db.execute_many(
+                "DELETE FROM property_group WHERE entity = ? AND name = ?",
+                [(entity.id, name) for name in rewritten],
+            )
+        if written:
+            self._insert(entity.id, written)
+        return generations
+
+    def _insert(self, entity: int, groups: Iterable[LayeredGroup]) -> None:
+        names: list[tuple[Parameter, ...]] = []
+        claims: list[tuple[Parameter, ...]] = []
+        cells: list[tuple[Parameter, ...]] = []
+        for group in groups:
+            names.append((entity, group.name, group.generation))
+            for layer, claim in group.claims.items():
+                claims.append(
+                    (entity, group.name, int(layer), claim.type, int(claim.masked), claim.file)
+                )
+            for layer, of_layer in group.cells.items():
+                for name, cell in of_layer.items():
+                    values = encode_values(cell.values)
+                    cells.append(
+                        (
+                            *(entity, group.name, name, int(layer), cell.type.value),
+                            *(values, int(cell.masked), cell.file),
+                        )
+                    )
+        self._db.execute_many("INSERT INTO property_group VALUES (?, ?, ?)", names)
+        self._db.execute_many("INSERT INTO group_layer VALUES (?, ?, ?, ?, ?, ?)", claims)
+        if cells:
+            self._db.execute_many("INSERT INTO property VALUES (?, ?, ?, ?, ?, ?, ?, ?)", cells)
+
+    def _retire(self, generation: int) -> None:
+        if self._floor.reach(generation):
+            save_floor(self._db, self._floor)
