@@ -48,11 +48,13 @@ def _main(parsed: Parsed) -> int:
     if parsed.has("-f") and parsed.operands:
         raise UsageError("use -f with a subcommand", "they exclude each other")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Strings of the repository need not be UTF-8; what is printed must set them again.
-        sys.stdout.reconfigure(errors="surrogateescape")
+        # Strings are bytes, mostly UTF-8; what is printed must give the same bytes again.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     layout = layout_of(parsed)
     store = Store(lambda: Client(layout))
-    with Session(store, verbose=parsed.has("-v"), as_json=parsed.has("--json")) as session:
+    with Session(
+        store, root=layout.root, verbose=parsed.has("-v"), as_json=parsed.has("--json")
+    ) as session:
         return _run(session, parsed)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
@@ -48,11 +48,11 @@ def digest_of(path: str) -> str:
         raise ManifestError(f"import {path}", f"{path}: {why}") from None
 
 
-def read(path: str, *wanted: BundleType) -> Bundle:
+def read(session: Session, path: str, *wanted: BundleType) -> Bundle:
     """The bundle in a file, of one of the types ``wanted``; raises `ManifestError`."""
     from roost.manifest import read_bundle  # noqa: PLC0415
 
-    bundle = read_bundle(path)
+    bundle = read_bundle(path, root=session.root, note=session.note)
     if bundle.type in wanted:
         return bundle
     command = {"profile": "apply", "archive": "restore"}.get(bundle.type.value, "import")
@@ -112,7 +112,7 @@ def _imported_files(session: Session) -> dict[str, str]:
 def _import_file(session: Session, path: str, file: _File) -> dict[str, object]:
     from roost.model.bundle_json import bundle_to_json  # noqa: PLC0415
 
-    bundle = read(path, BundleType.MANIFEST)
+    bundle = read(session, path, BundleType.MANIFEST)
     answer = session.store.call(
         "Repository.Import", bundle=bundle_to_json(bundle), file=file.path, hash=file.digest
     )
@@ -143,10 +143,20 @@ def _validate(session: Session, call: Call) -> None:
         return
     path = text.removeprefix("file://localhost").removeprefix("file:")
     if path != text or (not text.startswith("svc:") and _looks_like_file(path)):
-        read(path, *BundleType)
-        session.remark(f"{path} is valid.")
+        _validate_file(session, path)
         return
     _validate_instance(session, session.resolve(text, "validate"))
+
+
+def _validate_file(session: Session, path: str) -> None:
+    from roost.manifest import find_problems  # noqa: PLC0415
+
+    problems = find_problems(path, root=session.root)
+    for problem in problems:
+        session.note(problem)
+    session.failed = bool(problems)
+    if not problems:
+        session.remark(f"{path} is valid.")
 
 
 def _looks_like_file(text: str) -> bool:
@@ -169,7 +179,7 @@ def print_bundle(session: Session, bundle: Bundle) -> None:
     """Print a bundle as XML."""
     from roost.manifest import write_bundle  # noqa: PLC0415
 
-    session.out.write(write_bundle(bundle))
+    session.out.write(write_bundle(bundle).decode())
 
 
 def _export(session: Session, call: Call) -> None:
@@ -184,7 +194,23 @@ def _export(session: Session, call: Call) -> None:
         fmri = service_of(fmri)
     services = exported(session, fmri, everything="-a" in call.options)
     name = fmri.removeprefix("svc:/").replace("/", "-")
+    services = tuple(_with_enabled(session, service) for service in services)
     print_bundle(session, Bundle(BundleType.MANIFEST, name, services))
+
+
+def _with_enabled(session: Session, service: ServiceBundle) -> ServiceBundle:
+    """The service with ``enabled`` said for every instance, as a manifest must."""
+    instances = []
+    for instance in service.instances:
+        if instance.enabled is None:
+            session.note(
+                f"svc:/{service.name}:{instance.name} has no general/enabled; "
+                "it is exported as disabled"
+            )
+            instances.append(replace(instance, enabled=False))
+        else:
+            instances.append(instance)
+    return replace(service, instances=tuple(instances))
 
 
 def _archive(session: Session, call: Call) -> None:
@@ -198,7 +224,7 @@ def _archive(session: Session, call: Call) -> None:
 
 
 def _inventory(session: Session, call: Call) -> None:
-    bundle = read(call.operands[0], *BundleType)
+    bundle = read(session, call.operands[0], *BundleType)
     found: list[str] = []
     for service in bundle.services:
         found += [f"svc:/{service.name}:{instance.name}" for instance in service.instances]

@@ -44,11 +44,9 @@ def _commands(_session: Session, _text: str) -> Iterable[str]:
 
 
 def _entities(session: Session, text: str) -> Iterable[str]:
-    if session.selection is None:
-        offered = children(session)
-    else:
-        offered = [name for name in children(session) if not name.startswith(":")]
-    return [*offered, *session.store.find("*")] if text.startswith("svc:") else offered
+    if text.startswith("svc:"):
+        return [*session.store.services(), *session.store.find("*:*")]
+    return [name for name in children(session) if not name.startswith(":")]
 
 
 def _services(session: Session, _text: str) -> Iterable[str]:

@@ -30,25 +30,28 @@ def hold(session: Session) -> int:
     lexer = Lexer()
     while not session.ended:
         try:
-            line = input("> " if lexer.missing else session.prompt)
+            lexer = _turn(session, lexer)
         except EOFError:
             session.say("")
             break
         except KeyboardInterrupt:
+            # Drops the line, and whatever is half-typed above it.
             session.say("")
             lexer = Lexer()
-            continue
-        if not lexer.feed(line + "\n"):
-            continue
-        tokens, lexer = lexer.tokens, Lexer()
-        try:
-            run(session, tokens)
-        except RoostError as problem:
-            report(session, problem, "")
-        except KeyboardInterrupt:
-            session.say("")
     _save_history(path)
     return 0
+
+
+def _turn(session: Session, lexer: Lexer) -> Lexer:
+    """Read a line and run the subcommand that it ends, if any; returns the lexer for the next."""
+    line = input("> " if lexer.missing else session.prompt)
+    if not lexer.feed(line + "\n"):
+        return lexer
+    try:
+        run(session, lexer.tokens)
+    except RoostError as problem:
+        report(session, problem, "")
+    return Lexer()
 
 
 def _prepare_line_editing(session: Session, path: str) -> None:

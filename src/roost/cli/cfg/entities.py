@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from roost import fmri as names
+from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.store import is_instance, service_of
 from roost.cli.cfg.values import glob_matcher
@@ -51,7 +54,8 @@ def _add(session: Session, call: Call) -> None:
     elif is_instance(selected):
         raise InvalidState(f"add '{name}'", f"{selected} is an instance; nothing lies below it")
     else:
-        names.check_name(name, "instance")
+        if not names.is_component(name):
+            raise InvalidName(f"add '{name}'", "it is not a legal instance name")
         made, method = f"{selected}:{name}", "Repository.AddInstance"
         parent = {"service": selected}
     if made in session.store.find(made):
@@ -71,10 +75,15 @@ def _delete(session: Session, call: Call) -> None:
 
 def _refresh(session: Session, call: Call) -> None:
     fmri = session.entity(call)
-    for instance in [fmri] if is_instance(fmri) else session.store.instances(fmri):
+    refresh(session, [fmri] if is_instance(fmri) else session.store.instances(fmri))
+
+
+def refresh(session: Session, instances: Iterable[str]) -> None:
+    """Let what was changed in the instances take effect."""
+    for instance in instances:
         answer = session.store.call("Manager.Act", fmri=instance, action="refresh")
-        for text in answer.get("notes") or []:
-            session.note(str(text))
+        for text in typed.texts(answer, "notes"):
+            session.note(text)
         session.remark(f"{instance} refreshed.")
 
 

@@ -73,12 +73,15 @@ class Session:
         out: TextIO | None = None,
         err: TextIO | None = None,
         *,
+        root: str = "/",
         verbose: bool = False,
         as_json: bool = False,
     ) -> None:
         self.store = store
         self.out = out if out is not None else sys.stdout
         self.err = err if err is not None else sys.stderr
+        self.root = root
+        """Directory below which bundles find what they include."""
         self.verbose = verbose
         self.as_json = as_json
         self.selection: str | None = None
