@@ -1,0 +1,159 @@
+"""Subcommands about profiles: apply, extract.
+
+A profile's values override what is there; what it names and the machine lacks is passed over
+(digest c.6). Each group is one transaction, and only what differs is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from roost.cli.cfg.bundles import files_below, print_bundle, read
+from roost.cli.cfg.entities import refresh
+from roost.cli.cfg.session import Call, Command, Session
+from roost.cli.cfg.store import Change, is_instance
+from roost.errors import ManifestError
+from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
+from roost.model.properties import (
+    Property,
+    PropertyGroup,
+    PropertyType,
+    make_group,
+    parse_value,
+)
+
+_GENERAL, _FRAMEWORK, _ENABLED = "general", "framework", "enabled"
+
+EntityBundle = ServiceBundle | InstanceBundle
+
+
+def _apply(session: Session, call: Call) -> None:
+    # All files are read before the first is applied: a bad one must not leave half a set.
+    profiles = [
+        (path, read(session, path, BundleType.PROFILE)) for path in files_below(call.operands)
+    ]
+    for path, bundle in profiles:
+        for service in bundle.services:
+            for fmri, entity in _entities(service):
+                if entity.dependents:
+                    name = entity.dependents[0].name
+                    raise ManifestError(
+                        f"apply {path}", f"{fmri} has the dependent '{name}'; a profile has none"
+                    )
+    if "-n" in call.options:
+        return
+    changed: list[str] = []
+    for path, bundle in profiles:
+        for service in bundle.services:
+            for fmri, entity in _entities(service):
+                if fmri not in session.store.find(fmri):
+                    session.remark(f"{fmri} of {path} does not exist; passed over.")
+                elif _apply_entity(session, fmri, entity):
+                    session.remark(f"{fmri} changed by {path}.")
+                    changed.append(fmri)
+    refresh(session, _instances(session, changed))
+
+
+def _entities(service: ServiceBundle) -> Iterator[tuple[str, EntityBundle]]:
+    fmri = f"svc:/{service.name}"
+    yield fmri, service
+    for instance in service.instances:
+        yield f"{fmri}:{instance.name}", instance
+
+
+def _instances(session: Session, fmris: Iterable[str]) -> list[str]:
+    """The instances among the entities, and those of the services among them, each once."""
+    found: dict[str, None] = {}
+    for fmri in fmris:
+        found |= dict.fromkeys([fmri] if is_instance(fmri) else session.store.instances(fmri))
+    return list(found)
+
+
+def _apply_entity(session: Session, fmri: str, entity: EntityBundle) -> bool:
+    """Make an entity what the profile says; returns whether anything was to change."""
+    changed = False
+    for name in entity.deleted_groups:
+        if name in session.store.groups(fmri, group=name):
+            session.store.call("Repository.DeleteGroup", fmri=fmri, name=name)
+            changed = True
+    groups = list(entity.groups)
+    if isinstance(entity, InstanceBundle) and entity.enabled is not None:
+        value = "true" if entity.enabled else "false"
+        enabled = Property(_ENABLED, PropertyType.BOOLEAN, (value,))
+        groups.append(make_group(_GENERAL, _FRAMEWORK, [enabled]))
+    for group in groups:
+        changed |= _apply_group(session, fmri, group, entity.untyped)
+    return changed
+
+
+def _apply_group(
+    session: Session, fmri: str, wanted: PropertyGroup, untyped: frozenset[tuple[str, str]]
+) -> bool:
+    made = wanted.name not in session.store.groups(fmri, group=wanted.name)
+    if made:
+        session.store.call(
+            "Repository.AddGroup",
+            fmri=fmri,
+            name=wanted.name,
+            type=wanted.type or "application",
+            persistent=True,
+        )
+    changed = made
+
+    def edit(present: PropertyGroup) -> Sequence[Change]:
+        nonlocal changed
+        changes = [
+            change
+            for prop in wanted.properties.values()
+            for change in _differences(
+                present, prop, is_untyped=(wanted.name, prop.name) in untyped
+            )
+        ]
+        changed = made or bool(changes)
+        return changes
+
+    session.store.change(fmri, wanted.name, edit)
+    return changed
+
+
+def _differences(present: PropertyGroup, prop: Property, *, is_untyped: bool) -> list[Change]:
+    """What must change for the property to be as the profile says."""
+    old = present.properties.get(prop.name)
+    kind = old.type if is_untyped and old is not None else prop.type
+    new = Property(prop.name, kind, tuple(parse_value(kind, text) for text in prop.values))
+    if old == new:
+        return []
+    op = "change_type" if old is not None and old.type is not kind else "set"
+    return [Change(op, new.name, new.type, new.values)]
+
+
+def _extract(session: Session, _call: Call) -> None:
+    services = []
+    for service in session.store.services():
+        instances = []
+        for fmri in session.store.instances(service):
+            general = session.store.groups(fmri, group=_GENERAL).get(_GENERAL)
+            if general is not None and general.has(_ENABLED):
+                name = fmri.rpartition(":")[2]
+                instances.append(InstanceBundle(name, general.value(_ENABLED) == "true"))
+        if instances:
+            name = service.removeprefix("svc:/")
+            services.append(ServiceBundle(name, instances=tuple(instances)))
+    print_bundle(session, Bundle(BundleType.PROFILE, "extract", tuple(services)))
+
+
+COMMANDS = (
+    Command(
+        "apply [-n] FILE ...",
+        "set what profiles say; -n: only check them",
+        _apply,
+        (1, None),
+        flags="n",
+    ),
+    Command(
+        "extract [> FILE]",
+        "print a profile with what is enabled and disabled",
+        _extract,
+        redirects=True,
+    ),
+)
