@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from roost.model.properties import PropertyGroup
+from roost.model.properties import Property, PropertyGroup
 
 
 class BundleType(Enum):
@@ -33,6 +33,8 @@ class Dependent:
     """FMRI text of the service or instance that gets the group, as written."""
     override: bool = False
     delete: bool = False
+    properties: tuple[Property, ...] = ()
+    """Further properties of the group in ``target`` (``stability`` among them)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class InstanceBundle:
     """Names of groups, methods and dependencies marked ``delete="true"``."""
     overrides: frozenset[tuple[str, str]] = frozenset()
     """(group, property) pairs marked ``override="true"``."""
+    untyped: frozenset[tuple[str, str]] = frozenset()
+    """Pairs whose type a profile leaves open: the type is the existing property's, else
+    astring (which is what the group says), and the values are unchecked. Likewise a group of
+    type ``""`` takes the existing group's type, else ``application``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class ServiceBundle:
     instances: tuple[InstanceBundle, ...] = ()
     deleted_groups: tuple[str, ...] = ()
     overrides: frozenset[tuple[str, str]] = frozenset()
+    untyped: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""Reading a service bundle: parse, include, check, lower."""
+
+from __future__ import annotations
+
+import os
+
+from roost.errors import ManifestError
+from roost.manifest._include import Includer, Note, refuse_includes
+from roost.manifest._lower import lower
+from roost.manifest._source import Budget, Node, fault, parse, read_file
+from roost.manifest._validate import Problems, validate
+from roost.model.bundle import Bundle
+
+
+def _no_note(_line: str) -> None:
+    """Notes are dropped."""
+
+
+def read_bundle(
+    source: str | bytes, name: str = "", *, root: str = "/", note: Note = _no_note
+) -> Bundle:
+    """The bundle in a file (``source`` is its path) or in bytes, in normal form.
+
+    ``name`` is what messages call it (the path, if empty). ``root`` is where absolute paths of
+    inclusions start; bytes can include nothing. ``note`` is told, a line each, what a
+    profile's inclusions leave out. Raises ManifestError, and nothing else, for any input:
+    the first problem, and how many more there are.
+    """
+    problems = Problems(name or _name_of(source))
+    bundle = _read(source, problems, root, note)
+    problems.raise_first()
+    assert bundle is not None, "no bundle, and no problem either"
+    return bundle
+
+
+def find_problems(source: str | bytes, name: str = "", *, root: str = "/") -> list[str]:
+    """Everything that is wrong with a document, each as ``FILE:LINE: WHY``; empty if it is good."""
+    problems = Problems(name or _name_of(source))
+    _read(source, problems, root, _no_note)
+    return [problem.why for problem in problems.found]
+
+
+def _name_of(source: str | bytes) -> str:
+    return source if isinstance(source, str) else "bundle"
+
+
+def _read(source: str | bytes, problems: Problems, root: str, note: Note) -> Bundle | None:
+    try:
+        tree = _document(source, problems.name, root, note)
+    except ManifestError as problem:
+        problems.add(problem)
+        return None
+    validate(tree, problems, is_profile=tree.get("type") == "profile")
+    return None if problems.found else lower(tree, problems)
+
+
+def _document(source: str | bytes, name: str, root: str, note: Note) -> Node:
+    budget = Budget()
+    data = source if isinstance(source, bytes) else read_file(source, name, budget)
+    tree = parse(data, name, budget)
+    if tree.tag != "service_bundle":
+        raise fault(tree, f"the document's element is '{tree.tag}', expected 'service_bundle'")
+    if isinstance(source, bytes):
+        refuse_includes(tree)
+    else:
+        Includer(os.fspath(source), name, root, budget, note).expand(tree)
+    return tree
