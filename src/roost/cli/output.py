@@ -1,0 +1,59 @@
+"""How commands print times, names, values and JSON. Pure but for `print_json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+
+_DAY_S = 24 * 3600
+_YEAR_S = 360 * _DAY_S
+JSON_VERSION = 1
+"""Grows when a shape that --json prints changes other than by a new key."""
+
+_SHELL_SPECIAL = frozenset(";&()|^<>\n \t\\\"'`")
+
+
+def clock_or_date(time_s: float, now_s: float) -> str:
+    """A time as svcs shows it: the clock for a day, then month and day, then the year."""
+    when = time.localtime(time_s)
+    age_s = now_s - time_s
+    if age_s < _DAY_S:
+        return f"{when.tm_hour:2d}:{when.tm_min:02d}:{when.tm_sec:02d}"
+    return time.strftime("%b_%d" if age_s < _YEAR_S else "%Y", when)
+
+
+def full_date(time_s: float) -> str:
+    """A time with everything: ``Mon Nov 23 09:12:41 2026``."""
+    return time.strftime("%a %b %e %H:%M:%S %Y", time.localtime(time_s))
+
+
+def plain(text: str) -> str:
+    """Foreign text for a terminal, on one line: control characters become ``?``."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def localised(texts: Mapping[str, str]) -> str:
+    """The text for the user's locale, else the C locale's; "" if there is neither."""
+    wanted = next(
+        (found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))),
+        "C",
+    )
+    language = wanted.partition(".")[0]
+    for locale in (wanted, language, language.partition("_")[0], "C"):
+        if locale in texts:
+            return plain(texts[locale])
+    return ""
+
+
+def shell_quoted(value: str) -> str:
+    """A value as svcprop prints it, safe to read with a shell."""
+    if not value:
+        return '""'
+    return "".join(f"\\{char}" if char in _SHELL_SPECIAL else char for char in value)
+
+
+def print_json(content: Mapping[str, object]) -> None:
+    """Print one object, with the version of its shape."""
+    print(json.dumps({"version": JSON_VERSION, **content}, indent=2))

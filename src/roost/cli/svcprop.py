@@ -1,0 +1,328 @@
+"""svcprop: print properties, as people and shell scripts want them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from roost.api import typed
+from roost.api.client import Client
+from roost.cli.command import (
+    HELP,
+    JSON,
+    ROOT,
+    Option,
+    Parsed,
+    Syntax,
+    exclude,
+    print_error,
+    run,
+)
+from roost.cli.output import print_json, shell_quoted
+from roost.errors import InvalidName, NotAllowed, NotFound, RoostError, UsageError
+from roost.fmri import canonical, is_component, is_glob, match_services
+from roost.layout import chosen_layout
+
+PROGRAM = "svcprop"
+_PROPERTIES = "/:properties/"
+
+SYNTAX = Syntax(
+    PROGRAM,
+    "Print properties of services and instances.",
+    (
+        "[-fqtv] [-C | -c | -s SNAPSHOT] [-p [GROUP/]NAME]... FMRI | PATTERN...",
+        "-w [-fqtv] [-p GROUP[/PROPERTY]] FMRI",
+    ),
+    (
+        Option("-p", "this group or property (may be repeated)", "[GROUP/]NAME"),
+        Option("-c", "what is configured now, not what runs"),
+        Option("-C", "only what is attached to the entity itself"),
+        Option("-s", "what the snapshot says", "SNAPSHOT"),
+        Option("-w", "wait until the group changes, then print"),
+        Option("-f", "with full FMRIs"),
+        Option("-t", "with names and types"),
+        Option("-q", "print nothing; the exit status tells"),
+        Option("-v", "with -q: still say what is missing"),
+        Option("-a", "no effect; for scripts of other systems"),
+        Option("-z", "the zone; only 'global' is there", "ZONE"),
+        ROOT,
+        JSON,
+        *HELP,
+    ),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    return run(SYNTAX, _body, argv)
+
+
+def _body(parsed: Parsed) -> int:
+    exclude(parsed, ("-C", "-c", "-s", "-w"))
+    if not parsed.operands:
+        raise UsageError("print properties", "no service or instance is named")
+    if any(zone != "global" for zone in parsed.values("-z")):
+        raise UsageError(f"look into zone '{parsed.value('-z')}'", "the only zone is global")
+    targets = [
+        wanted for text in parsed.operands for wanted in wanted_of(text, parsed.values("-p"))
+    ]
+    with Client(chosen_layout(parsed.value("-R"))) as client:
+        return Printing(client, parsed, targets).show()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to print of the entities that ``pattern`` selects: all, a group or a property."""
+
+    pattern: str
+    group: str | None = None
+    prop: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``GROUP`` or ``GROUP/PROPERTY``; "" for all."""
+        return "/".join(part for part in (self.group, self.prop) if part is not None)
+
+
+def wanted_of(operand: str, names: Sequence[str]) -> list[Wanted]:
+    """What one operand asks for, with the arguments of ``-p``.
+
+    An operand may name a group (then ``-p`` names properties of it) or a property (then
+    there is no ``-p``). `UsageError` where that does not fit, `InvalidName` for a bad name.
+    """
+    pattern, has_properties, below = operand.partition(_PROPERTIES)
+    if not has_properties:
+        return [_split(pattern, name) for name in names] or [Wanted(pattern)]
+    base = _split(pattern, below)
+    if base.prop is not None:
+        if names:
+            raise UsageError(f"use -p with '{operand}'", "the operand names a property already")
+        return [base]
+    for name in names:
+        if "/" in name:
+            why = "the operand names a group, so -p takes the name of a property alone"
+            raise UsageError(f"use -p {name} with '{operand}'", why)
+        _check(name, name)
+    return [replace(base, prop=name) for name in names] or [base]
+
+
+def _split(pattern: str, name: str) -> Wanted:
+    group, has_prop, prop = name.partition("/")
+    _check(group, name)
+    if has_prop:
+        _check(prop, name)
+    return Wanted(pattern, group, prop if has_prop else None)
+
+
+def _check(part: str, whole: str) -> None:
+    if not is_component(part):
+        raise InvalidName(f"look up property '{whole}'", f"'{part}' is not a legal name")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One property of one entity."""
+
+    fmri: str
+    group: str
+    name: str
+    type: str
+    values: tuple[str, ...]
+    protected: bool
+
+    @classmethod
+    def read(cls, fmri: str, group: str, record: Mapping[str, Any]) -> Self:
+        """From type ``Property`` of io.roost.Repository."""
+        return cls(
+            fmri,
+            group,
+            typed.text(record, "name"),
+            typed.text(record, "type"),
+            tuple(typed.texts(record, "values")),
+            typed.boolean(record, "protected", default=False),
+        )
+
+    @property
+    def values_text(self) -> str:
+        """The values on one line, safe for a shell."""
+        return " ".join(shell_quoted(value) for value in self.values)
+
+    def columns(self, *, with_fmri: bool) -> str:
+        """Name, type and values."""
+        name = f"{self.group}/{self.name}"
+        shown = f"{self.fmri}{_PROPERTIES}{name}" if with_fmri else name
+        return f"{shown} {self.type} {self.values_text}"
+
+
+class Printing:
+    """One run of svcprop."""
+
+    def __init__(self, client: Client, parsed: Parsed, wanted: Sequence[Wanted]) -> None:
+        self._client = client
+        self._parsed = parsed
+        self._wanted = wanted
+        self._status = 0
+        self._lines: dict[Line, None] = {}
+
+    def show(self) -> int:
+        """Print what was asked for; returns the exit status."""
+        found = self._entities()
+        if self._parsed.has("-w"):
+            self._wait(found)
+        shown: set[str] = set()
+        for wanted, entities in found:
+            for fmri in self._with_property(wanted, entities):
+                shown.add(fmri)
+                self._collect(fmri, wanted)
+        if not self._parsed.has("-q"):
+            self._print(several=len(shown) > 1 or len(self._parsed.operands) > 1)
+        return self._status
+
+    # --- which entities ----------------------------------------------------------------
+
+    def _entities(self) -> list[tuple[Wanted, list[str]]]:
+        """For each wish the entities it concerns; patterns that match nothing are told of."""
+        by_pattern: dict[str, list[str]] = {}
+        for wanted in self._wanted:
+            if wanted.pattern not in by_pattern:
+                by_pattern[wanted.pattern] = self._find(wanted.pattern)
+        return [(wanted, by_pattern[wanted.pattern]) for wanted in self._wanted]
+
+    def _find(self, pattern: str) -> list[str]:
+        problem = NotFound(
+            f"find '{pattern}'", "it matches no service and no instance", "svccfg list"
+        )
+        try:
+            reply = self._client.call("Repository.Find", pattern=pattern)
+        except NotFound:
+            found = []
+        else:
+            found = typed.texts(reply, "entities")
+        if not found:
+            self._complain(problem)
+        exact = canonical(pattern)
+        is_exact = exact in found and (pattern.startswith("svc:") or ":" in pattern)
+        return [exact] if is_exact else found
+
+    def _with_property(self, wanted: Wanted, entities: Sequence[str]) -> Sequence[str]:
+        """Those of the entities that an abbreviation means.
+
+        A word that names a service means the service; but its instances, if they have what
+        is wanted and the service has not.
+        """
+        services = match_services(wanted.pattern, entities)
+        if is_glob(wanted.pattern) or not services:
+            return entities
+        instances = [fmri for fmri in entities if fmri not in services]
+        named = [fmri for fmri in instances if fmri.rpartition(":")[0] in services]
+        if wanted.group is not None and named:
+            lacking = [fmri for fmri in services if not self._has(fmri, wanted)]
+            if len(lacking) == len(services) and any(self._has(fmri, wanted) for fmri in named):
+                return instances
+        return [fmri for fmri in entities if fmri not in named]
+
+    def _has(self, fmri: str, wanted: Wanted) -> bool:
+        groups = self._groups(fmri, wanted.group)
+        return any(
+            wanted.prop is None or typed.text(prop, "name") == wanted.prop
+            for group in groups
+            for prop in typed.records(group, "properties")
+        )
+
+    # --- what they have ----------------------------------------------------------------
+
+    def _groups(self, fmri: str, group: str | None) -> list[dict[str, Any]]:
+        parsed = self._parsed
+        is_instance = ":" in fmri.removeprefix("svc:")
+        snapshot = parsed.value("-s")
+        view = "running" if is_instance else "attached"
+        if parsed.has("-C", "-w"):
+            view = "attached"
+        elif parsed.has("-c"):
+            view = "composed" if is_instance else "attached"
+        elif snapshot is not None:
+            if not is_instance:
+                why = "a service has no snapshots, only its instances have"
+                raise InvalidName(f"use -s {snapshot} with {fmri}", why)
+            view = "snapshot"
+        reply = self._client.call(
+            "Repository.Groups", fmri=fmri, view=view, snapshot=snapshot, group=group
+        )
+        return typed.records(reply, "groups")
+
+    def _collect(self, fmri: str, wanted: Wanted) -> None:
+        groups = self._groups(fmri, wanted.group)
+        lines = [
+            Line.read(fmri, typed.text(group, "name"), prop)
+            for group in groups
+            for prop in typed.records(group, "properties")
+            if wanted.prop is None or typed.text(prop, "name") == wanted.prop
+        ]
+        is_there = bool(lines) or (bool(groups) and wanted.prop is None)
+        if wanted.group is not None and not is_there:
+            kind = "group" if wanted.prop is None else "property"
+            self._miss(NotFound(f"find {kind} '{wanted.label}' of {fmri}", "it is not there"))
+        for line in lines:
+            if line.protected and wanted.group is not None:
+                what = f"read '{line.group}/{line.name}' of {fmri}"
+                self._complain(NotAllowed(what, "its values are protected"))
+            else:
+                self._lines[line] = None
+
+    def _miss(self, problem: RoostError) -> None:
+        if self._parsed.has("-q") and not self._parsed.has("-v"):
+            self._status = 1
+        else:
+            self._complain(problem)
+
+    def _complain(self, problem: RoostError) -> None:
+        self._status = 1
+        print_error(PROGRAM, problem)
+
+    def _wait(self, found: Sequence[tuple[Wanted, Sequence[str]]]) -> None:
+        """Sleep until the one group that is named changes."""
+        groups = {wanted.group for wanted, _ in found}
+        entities = {fmri for wanted, some in found for fmri in self._with_property(wanted, some)}
+        if len(entities) > 1 or len({wanted.pattern for wanted, _ in found}) > 1:
+            raise UsageError("use -w", "it waits for one service or instance only")
+        group = next(iter(groups), None)
+        if len(groups) != 1 or group is None:
+            raise UsageError("use -w", "it needs one group to wait for (-p GROUP)")
+        for fmri in entities:
+            present = self._groups(fmri, group)
+            generation = typed.integer(present[0], "generation") if present else 0
+            self._client.call("Repository.WaitGroup", fmri=fmri, group=group, generation=generation)
+
+    # --- how it is shown ---------------------------------------------------------------
+
+    def _print(self, *, several: bool) -> None:
+        parsed = self._parsed
+        lines = list(self._lines)
+        if parsed.has("--json"):
+            print_json({"properties": [_record(line) for line in lines]})
+            return
+        is_single = len(self._wanted) == 1 and self._wanted[0].prop is not None
+        for line in lines:
+            if parsed.has("-f") or several:
+                print(line.columns(with_fmri=True))
+            elif parsed.has("-t") or not is_single:
+                print(line.columns(with_fmri=False))
+            else:
+                print(line.values_text)
+
+
+def _record(line: Line) -> dict[str, object]:
+    return {
+        "fmri": line.fmri,
+        "group": line.group,
+        "name": line.name,
+        "type": line.type,
+        "values": list(line.values),
+        "protected": line.protected,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
