@@ -11,10 +11,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 import stat
+import termios
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -84,32 +87,24 @@ def hide_process() -> None:
 
 
 def read_line(fd: int) -> Passphrase | None:
-    """The first line that ``fd`` gives, without its newline; None at once if there is nothing.
+    """The next line that ``fd`` gives, without its newline; None if there is nothing.
 
-    Raises `InvalidValue` for a line that is too long.
+    Takes not a byte more than the line. Raises `InvalidValue` for a line that is too long.
     """
     content = bytearray()
-    chunk = bytearray(MAX_PASSPHRASE_BYTES + 1)
-    try:
-        while b"\n" not in content:
-            try:
-                count = os.readv(fd, [chunk])
-            except BlockingIOError:
-                break
-            if count == 0:
-                break
-            content += chunk[:count]
-            if len(content) > MAX_PASSPHRASE_BYTES + 1:
-                _overwrite(content)
-                why = f"a passphrase has at most {MAX_PASSPHRASE_BYTES} bytes"
-                raise InvalidValue("use the passphrase", why)
-    finally:
-        _overwrite(chunk)
-    end = content.find(b"\n")
-    if end >= 0:
-        content[end:] = b"\0" * (len(content) - end)
-        del content[end:]
-    return Passphrase(content) if content else None
+    byte = bytearray(1)
+    while len(content) <= MAX_PASSPHRASE_BYTES:
+        try:
+            count = os.readv(fd, [byte])
+        except BlockingIOError:
+            count = 0
+        if count == 0 or byte == b"\n":
+            _overwrite(byte)
+            return Passphrase(content) if content else None
+        content += byte
+    _overwrite(content)
+    why = f"a passphrase has at most {MAX_PASSPHRASE_BYTES} bytes"
+    raise InvalidValue("use the passphrase", why)
 
 
 def ask(layout: Layout, instance: str) -> None:
@@ -157,8 +152,22 @@ def take(layout: Layout, instance: str) -> Passphrase | None:
         os.close(fd)
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A passphrase that waits in its FIFO."""
+
+    fd: int
+
+    @property
+    def was_taken(self) -> bool:
+        """Did somebody read it?"""
+        count = bytearray(4)
+        fcntl.ioctl(self.fd, termios.FIONREAD, count)
+        return not any(count)
+
+
 @contextlib.contextmanager
-def offer(layout: Layout, instance: str, passphrase: Passphrase) -> Iterator[None]:
+def offer(layout: Layout, instance: str, passphrase: Passphrase) -> Iterator[Offer]:
     """Hold ``passphrase`` ready for the start method of ``instance`` while the body runs.
 
     What was not read is gone with the FIFO. Raises `NotAllowed` if another process holds one
@@ -178,7 +187,7 @@ def offer(layout: Layout, instance: str, passphrase: Passphrase) -> Iterator[Non
         raise SystemCallFailed(what, f"{path}: {os.strerror(problem.errno or 0)}") from None
     try:
         passphrase.write_to(fd)
-        yield
+        yield Offer(fd)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
