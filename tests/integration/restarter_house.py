@@ -4,8 +4,6 @@ test_restarter modules share. Every wait is for an event or a fact, and is bound
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,6 @@ from roost.engine.events import ExitStatus, Fault, MethodName
 from roost.layout import Layout
 from roost.loop import Loop
 from roost.model.properties import Property, PropertyGroup, PropertyType, make_group
-from roost.restarter.procfs import ProcFs
 from roost.restarter.restarter import Restarter
 
 X = "svc:/site/x:default"
@@ -173,15 +170,5 @@ def open_house(root: Path) -> Iterator[House]:
     try:
         yield house
     finally:
-        house.on_happening = None
-        proc = ProcFs()
-        mine = os.getpid()
-
-        def is_quiet() -> bool:
-            left = [pid for pid in proc.descendants([mine]) if pid != mine]
-            for pid in left:
-                os.kill(pid, signal.SIGKILL)
-            return not left
-
-        house.until(is_quiet)
+        house.restarter.close()
         house.loop.close()

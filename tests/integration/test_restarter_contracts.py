@@ -24,6 +24,7 @@ from restarter_house import (
 
 from roost.engine.commands import Scope
 from roost.engine.events import ExitStatus, Fault
+from roost.restarter.ports import RestarterPort
 from roost.restarter.procfs import ProcFs
 
 DAEMON = "sleep 1000"
@@ -268,6 +269,27 @@ def test_an_abandoned_contract_is_left_alone_and_never_told(house: House) -> Non
     os.kill(pid, signal.SIGKILL)
     house.until(lambda: ProcFs().stat(pid) is None)
     assert house.diary == [exited(0)]
+
+
+def test_a_process_is_known_by_its_instance(house: House) -> None:
+    house.finish(house.script("daemon", "setsid sh -c 'sleep 1000; true' &\nexit 0"))
+    house.until(lambda: len(house.pids()) == 2)
+    assert {house.restarter.instance_of(pid) for pid in house.pids()} == {X}
+    assert house.restarter.instance_of(os.getpid()) is None
+    assert house.restarter.instance_of(1) is None
+    house.run("sleep 1000", STOP, Y)
+    (pid,) = set(ProcFs().children(os.getpid())) - set(house.pids())
+    assert house.restarter.instance_of(pid) == Y
+
+
+def test_close_ends_all_also_what_was_abandoned_or_is_stubborn(house: House) -> None:
+    stubborn = house.script("stubborn", "trap '' TERM\nsetsid sleep 1000 &\nexit 0")
+    port: RestarterPort = house.restarter
+    house.finish(stubborn, instance=X)
+    port.abandon(X)
+    house.finish(house.script("daemon", "(setsid sleep 1000 &)\nexit 0"), instance=Y)
+    port.close()
+    assert ProcFs().children(os.getpid()) == []
 
 
 def test_a_new_start_kills_what_the_last_one_left(house: House) -> None:

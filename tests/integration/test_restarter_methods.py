@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from restarter_house import REFRESH, START, STOP, Context, House, X, exited, open_house
+from restarter_house import REFRESH, START, STOP, Context, House, X, emptied, exited, open_house
 
 from roost.engine.events import ExitStatus
 from roost.errors import InternalError
@@ -238,6 +238,15 @@ def test_a_method_below_lib_svc_is_taken_from_below_the_root(house: House) -> No
     house.script("lib/svc/method/mine", "echo below the root: $1")
     house.finish("/lib/svc/method/mine %m")
     assert said(house) == ["below the root: start"]
+    assert house.restarter.command_of(X, START) == "/lib/svc/method/mine start"
+
+
+def test_a_shell_that_cannot_be_started_is_a_failure_to_try_again(house: House) -> None:
+    too_long = "x" * 200_000  # one argument has at most 128 KiB: exec says E2BIG
+    status = house.finish(f"echo {too_long}")
+    house.until_told(emptied())
+    assert house.diary == [("method", X, (START, status)), emptied()]
+    assert status.code == 10
 
 
 def test_lines_of_the_log_have_smf_s_form(house: House) -> None:

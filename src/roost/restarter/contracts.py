@@ -53,6 +53,9 @@ class Contracts(Protocol):
     def pids(self, contract: ContractId) -> list[int]:
         """All processes, at any depth, parents before children."""
 
+    def contract_of(self, pid: int) -> ContractId | None:
+        """The contract that any process of this machine is in, if it is in one."""
+
     def kill(self, contract: ContractId, number: int) -> int:
         """Send signal ``number`` to all processes; returns how many it reached.
 

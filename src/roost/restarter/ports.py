@@ -84,3 +84,16 @@ class RestarterPort(Protocol):
 
     def log(self, instance: str, text: str) -> None:
         """Write one bracketed, time-stamped line to the instance's log."""
+
+    def command_of(self, instance: str, method: MethodName) -> str:
+        """The command of the method as last run: tokens expanded, paths as the manifest says;
+        "" if it ran none.
+        """
+
+    def instance_of(self, pid: int) -> str | None:
+        """The instance whose contract (primary or of a method) the process is in, if any."""
+
+    def close(self) -> None:
+        """svc.startd ends: SIGTERM, then SIGKILL, to every process that is still tracked or
+        was left to it, and wait for them (bounded). No zombie and no process stays.
+        """

@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from roost.engine.commands import Scope
 from roost.engine.events import ExitStatus, Fault, MethodName
@@ -30,6 +30,7 @@ from roost.model.properties import Groups, PropertyGroup
 from roost.restarter.accounts import Accounts, SystemAccounts, running_identity
 from roost.restarter.context import resolve_context
 from roost.restarter.contracts import ContractId, Contracts
+from roost.restarter.ending import end_descendants
 from roost.restarter.environment import method_environment
 from roost.restarter.expand import escape, expand
 from roost.restarter.logs import Logs
@@ -69,6 +70,8 @@ class _Record:
     start_pid: int | None = None
     child_pid: int | None = None
     """The main process of a child-model service, while it lives."""
+    commands: dict[MethodName, str] = field(default_factory=dict)
+    """Each method as last run, tokens expanded."""
 
 
 def to_standard_error(text: str) -> None:
@@ -97,6 +100,7 @@ class Restarter:
         self._listener = listener
         self._environment = dict(environment)
         self._accounts = accounts or SystemAccounts()
+        self._complain = complain
         self._running_as = running_identity()
         self._proc = ProcFs()
         self._logs = Logs(layout, complain)
@@ -181,6 +185,22 @@ class Restarter:
         """The last lines of the instance's log, oldest first."""
         return self._logs.tail(instance, lines)
 
+    def command_of(self, instance: str, method: MethodName) -> str:
+        """The command of the method as last run, tokens expanded; "" if it ran none."""
+        record = self._records.get(instance)
+        return record.commands.get(method, "") if record is not None else ""
+
+    def instance_of(self, pid: int) -> str | None:
+        """The instance whose contract (primary or of a method) the process is in, if any."""
+        contract = self._contracts.contract_of(pid)
+        record = self._owners.get(contract) if contract is not None else None
+        return record.instance if record is not None else None
+
+    def close(self) -> None:
+        """svc.startd ends: end and reap every process below it, within a few seconds."""
+        for pid in end_descendants(self._proc):
+            self._complain(f"cannot end process {pid}: it does not die of SIGKILL")
+
     def forget(self, instance: str) -> None:
         """The instance was deleted: drop what is known of it, leave its processes alone."""
         self.abandon(instance)
@@ -234,6 +254,7 @@ class Restarter:
         name, is_start = method.value, method is MethodName.START
         answered = self._answering_contract(record, lookup)
         command = expand(command, instance=record.instance, method=name, lookup=answered)
+        record.commands[method] = command
         command = self._found_below_root(command)
         context = resolve_context(name, groups, self._accounts, self._running_as)
         if is_start:
@@ -258,7 +279,7 @@ class Restarter:
             self._contracts.forget(contract)
             text = f"Cannot start a process for the {name} method: {refused.strerror}."
             self._logs.write_to(log_fd, record.instance, text)
-            self._answer(record, method, ExitStatus(code=1))
+            self._answer(record, method, ExitStatus(code=1), has_ended=is_start)
             return
         finally:
             os.close(log_fd)
@@ -306,12 +327,19 @@ class Restarter:
         self._forget(record.primary)
         record.primary = record.child_pid = None
 
-    def _answer(self, record: _Record, method: MethodName, status: ExitStatus) -> None:
-        """Tell the listener in the next turn, so that it never hears of a run inside its call."""
+    def _answer(
+        self, record: _Record, method: MethodName, status: ExitStatus, *, has_ended: bool = False
+    ) -> None:
+        """Tell the listener in the next turn, so that it never hears of a run inside its call.
+
+        ``has_ended``: as after a process that was there, the empty contract is told too.
+        """
 
         def deliver() -> None:
             record.run = None
             self._listener.method_exited(record.instance, method, status)
+            if has_ended and record.run is None and record.primary is None:
+                self._listener.contract_emptied(record.instance)
 
         self._loop.call_soon(deliver)
 

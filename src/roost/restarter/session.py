@@ -156,6 +156,18 @@ class SessionContracts:
             found = again
         return found
 
+    def contract_of(self, pid: int) -> ContractId | None:
+        """The contract of the direct child that ``pid`` is or descends from."""
+        self._attribute_new_children(())
+        at = pid
+        while at not in self._children:
+            stat = self._proc.stat(at)
+            if stat is None or stat.parent <= 1:
+                return None
+            at = stat.parent
+        kept = self._children[at]
+        return kept.id if kept is not None else None
+
     def kill(self, contract: ContractId, number: int) -> int:
         """Send signal ``number`` to all processes, SIGKILL until no new one turns up."""
         kept = self._contracts.get(contract)
