@@ -150,6 +150,7 @@ class Operations:
         elif method.kind is MethodKind.EXEC:
             self._run(node, method)
         else:
+            self._log(node, f"Executing stop method ({_shown(method)}).")
             if method.kind is MethodKind.KILL and node.is_populated:
                 self._emit(Kill(node.fmri, Scope.SERVICE, method.signal))
             self._set_timer(node, node.operation, method.timeout_s)
@@ -185,6 +186,8 @@ class Operations:
         if method.kind is MethodKind.EXEC:
             self._run(node, method)
         else:
+            if method.kind is not MethodKind.ABSENT:
+                self._log(node, f"Executing refresh method ({_shown(method)}).")
             if method.kind is MethodKind.KILL and node.is_populated:
                 self._emit(Kill(node.fmri, Scope.SERVICE, method.signal))
             self._refreshed(node)
@@ -431,6 +434,13 @@ class Operations:
 
     def _was_refreshed(self, node: Node) -> None:
         raise NotImplementedError
+
+
+def _shown(method: Method) -> str:
+    """A method that runs no command, as the log shows it."""
+    if method.kind is MethodKind.KILL and method.signal != SIGTERM:
+        return f":kill -{method.signal}"
+    return "null" if method.kind is MethodKind.ABSENT else method.kind.value
 
 
 def _is_too_quick(node: Node) -> bool:

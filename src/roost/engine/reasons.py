@@ -97,3 +97,50 @@ def console_phrase(reason: Reason) -> str:
             code = reason.status.code if reason.status is not None else None
             what = {95: "failed fatally", 96: "misconfigured"}.get(code or 0, "failed")
     return f"{what}: transitioned to maintenance"
+
+
+_PHRASES = {
+    Aux.NONE: "",
+    Aux.ADMINISTRATIVE_REQUEST: "an administrator asked",
+    Aux.BAD_REPO_STATE: "its stored state makes no sense",
+    Aux.CLEAR_REQUEST: "an administrator cleared it",
+    Aux.CT_EV_CORE: "a process dumped core",
+    Aux.CT_EV_EXIT: "all its processes exited",
+    Aux.CT_EV_HWERR: "a process was killed by a hardware error",
+    Aux.CT_EV_SIGNAL: "a process was killed by a signal from outside",
+    Aux.DEPENDENCIES_SATISFIED: "its dependencies are satisfied",
+    Aux.DEPENDENCY_ACTIVITY: "a dependency stopped or restarted",
+    Aux.DEPENDENCY_CYCLE: "it completes a dependency cycle",
+    Aux.DISABLE_REQUEST: "an administrator disabled it",
+    Aux.ENABLE_REQUEST: "it is enabled",
+    Aux.FAULT_THRESHOLD_REACHED: "a method failed repeatedly",
+    Aux.INSERT_IN_GRAPH: "it was just found",
+    Aux.INVALID_DEPENDENCY: "it has an invalid dependency",
+    Aux.INVALID_RESTARTER: "its restarter is invalid",
+    Aux.METHOD_FAILED: "a method failed",
+    Aux.PER_CONFIGURATION: "its configuration says so",
+    Aux.REFRESH: "it was refreshed",
+    Aux.RESTART_REQUEST: "an administrator restarted it",
+    Aux.RESTARTING_TOO_QUICKLY: "it restarted too quickly",
+    Aux.SERVICE_REQUEST: "a program asked",
+    Aux.STARTD_RESTART: "svc.startd was restarted",
+}
+
+
+def status_phrase(status: ExitStatus) -> str:
+    """How a process ended, for people: ``exit status 7``, ``signal 9``, or the refusal."""
+    if status.refusal:
+        return status.refusal
+    if status.signal is not None:
+        return f"signal {status.signal}" + (" (core dumped)" if status.dumped_core else "")
+    return f"exit status {status.code}"
+
+
+def reason_phrase(reason: Reason) -> str:
+    """The reason of a transition in a few words."""
+    text = _PHRASES[reason.aux]
+    if reason.detail:
+        text += f": {reason.detail}"
+    if reason.method is not None and reason.status is not None:
+        text += f" ({reason.method.value}: {status_phrase(reason.status)})"
+    return text

@@ -1,0 +1,50 @@
+# roost: `make demo` shows it, `make test` runs every test. Both make .venv first.
+# `make help` lists the rest.
+
+RUN := .venv/bin/
+PYTEST := $(RUN)python -m pytest
+
+.PHONY: help demo test check format lint types unit integration system bench clean prepare
+
+help:
+	@echo "make demo         boot the example server falcon: it waits for its passphrase"
+	@echo "make test         all tests (check, integration, system)"
+	@echo "make check        format, lint, types, unit and property tests"
+	@echo "make integration  real processes in temporary roots; every corpus manifest"
+	@echo "make system       the demo and whole boots, as a user runs them"
+	@echo "make bench        figures against Supervisor, one JSON line each"
+	@echo "make format       reformat the sources"
+	@echo "make clean        remove what was made"
+
+prepare:
+	@tools/prepare dev
+
+demo: prepare
+	@$(RUN)python examples/falcon/demo.py
+
+test: check integration system
+
+check: prepare
+	$(RUN)ruff format --check src tests bench examples
+	$(RUN)ruff check src tests bench examples
+	$(RUN)mypy
+	$(PYTEST) tests/unit tests/property
+
+integration: prepare
+	$(PYTEST) tests/integration
+
+system: prepare
+	$(PYTEST) tests/system
+
+bench:
+	@tools/prepare bench
+	@$(RUN)python -m bench
+
+format: prepare
+	$(RUN)ruff format src tests bench examples
+	$(RUN)ruff check --fix src tests bench examples
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf src/roost.egg-info

@@ -1,0 +1,1 @@
+"""Figures of roost beside Supervisor's, on the same work in the same run."""

@@ -1,0 +1,87 @@
+"""The administrator's console: what svc.startd and the methods say to a person.
+
+Methods write to a FIFO (``smf_console``); svc.startd reads it and passes each line on, so
+that lines of several writers do not mix. The last lines are kept for ``roost status``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TextIO
+
+from roost.layout import Layout
+from roost.loop import Loop
+
+KEPT_LINES = 200
+_READ_BYTES = 65536
+
+
+class Console:
+    """Prints lines to ``out`` as they come; makes, reads and removes the FIFO."""
+
+    def __init__(self, loop: Loop, layout: Layout, out: TextIO) -> None:
+        self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._loop = loop
+        self._out = out
+        self._path = layout.console
+        self._partial = b""
+        _make_fifo(self._path)
+        # Open for writing too, so that it never reads as ended between two writers.
+        self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        loop.set_reader(self._fd, self.take_from_methods)
+
+    def say(self, text: str) -> None:
+        """One line of svc.startd itself: date, name, pid, as the original words it."""
+        stamp = time.strftime("%b %e %T")
+        self._show(f"{stamp} svc.startd[{os.getpid()}]: {text}")
+
+    def show(self, text: str) -> None:
+        """One line as it is."""
+        self._show(text)
+
+    def take_from_methods(self) -> None:
+        """Pass on what methods have written up to now."""
+        while True:
+            try:
+                data = os.read(self._fd, _READ_BYTES)
+            except BlockingIOError:
+                return
+            *lines, self._partial = (self._partial + data).split(b"\n")
+            for line in lines:
+                self._show(line.decode(errors="replace").rstrip("\r"))
+            if len(self._partial) > _READ_BYTES:
+                self._show(self._partial.decode(errors="replace"))
+                self._partial = b""
+
+    def close(self) -> None:
+        """Stop reading and remove the FIFO."""
+        self.take_from_methods()
+        self._loop.set_reader(self._fd, None)
+        os.close(self._fd)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path)
+
+    def _show(self, line: str) -> None:
+        # A method may not send escape sequences to the administrator's terminal.
+        clean = "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
+        self.lines.append(clean)
+        try:
+            self._out.write(clean + "\n")
+            self._out.flush()
+        except OSError:
+            pass  # the terminal is gone; the line is kept
+
+
+def _make_fifo(path: str) -> None:
+    try:
+        if stat.S_ISFIFO(os.lstat(path).st_mode):
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+    os.mkfifo(path)
+    # Methods run as other users too; only svc.startd reads.
+    os.chmod(path, 0o622)  # noqa: S103  as the line above says

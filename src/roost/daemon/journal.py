@@ -1,0 +1,38 @@
+"""The master log, ``svc.startd.log``: what svc.startd does, and what went wrong with itself."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+
+from roost.layout import Layout
+
+
+class MasterLog:
+    """Appends bracketed, time-stamped lines. A log that cannot be written never stops work."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.path = f"{layout.log_directory}/svc.startd.log"
+        self.failures = 0
+        """Lines that could not be written."""
+        self.bugs = 0
+        """Errors of ours that were recorded."""
+
+    def write(self, text: str) -> None:
+        """One line."""
+        self._append(f"[ {time.strftime('%b %e %T')} {text} ]\n")
+
+    def bug(self, where: str, problem: BaseException) -> None:
+        """A bug of ours, with its trace; the work goes on."""
+        self.bugs += 1
+        trace = "".join(traceback.format_exception(problem))
+        self._append(f"[ {time.strftime('%b %e %T')} A bug in roost, at {where}: ]\n{trace}")
+        sys.stderr.write(f"svc.startd: a bug in roost, at {where}: {problem!r} (see {self.path})\n")
+
+    def _append(self, text: str) -> None:
+        try:
+            with open(self.path, "a", encoding="utf-8") as log:
+                log.write(text)
+        except OSError:
+            self.failures += 1

@@ -1,0 +1,129 @@
+"""svc.startd: the one long-lived process of roost. Makes the parts and lets them run."""
+
+from __future__ import annotations
+
+import gc
+import getopt
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
+
+from roost.api.server import Server
+from roost.daemon import startup
+from roost.daemon.console import Console
+from roost.daemon.journal import MasterLog
+from roost.daemon.manager import Manager
+from roost.daemon.manager_api import ManagerApi
+from roost.daemon.repository_api import RepositoryApi
+from roost.errors import RoostError
+from roost.layout import Layout, chosen_layout
+from roost.loop import Loop
+from roost.repository import open_repository
+from roost.restarter.restarter import Restarter
+
+USAGE = "usage: svc.startd [-R DIR] [--ready-fd FD]"
+MAX_BUGS = 1000
+"""Errors of ours in the loop after which going on makes no sense."""
+
+
+def run(layout: Layout, *, ready_fd: int | None = None, out: TextIO | None = None) -> int:
+    """Run svc.startd in the foreground until it is told to shut down; returns an exit status.
+
+    ``ready_fd`` gets a newline (and is closed) once the socket answers. ``out`` is the
+    administrator's console. Raises `RoostError` if it cannot start.
+    """
+    startup.make_directories(layout)
+    lock = startup.take_lock(layout)
+    startup.install_shipped_files(layout)
+    repository = open_repository(layout, fresh_boot=True)
+    loop = Loop()
+    journal = MasterLog(layout)
+    console = Console(loop, layout, out or sys.stdout)
+    manager = Manager(loop, layout, repository, console, journal)
+    environment = startup.method_environment(layout)
+    restarter = Restarter(loop, layout, manager, environment)
+    manager.restarter = restarter
+    handlers = {**ManagerApi(manager).handlers(), **RepositoryApi(manager).handlers()}
+    server = Server(loop, layout.socket, handlers, on_bug=journal.bug)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.on_signal(number, manager.shut_down)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    journal.write(f"svc.startd {os.getpid()} starts for {layout.root}.")
+
+    changed = startup.changed_manifests(layout, repository)
+    if changed:
+        manager.import_then_boot(startup.import_command(layout, changed))
+    else:
+        loop.call_soon(manager.boot)
+    if ready_fd is not None:
+        os.write(ready_fd, b"\n")
+        os.close(ready_fd)
+    # What exists now lives as long as the process; forks need not copy it for the collector.
+    gc.collect()
+    gc.freeze()
+    _run_loop(loop, journal)
+
+    server.close()
+    restarter.close()
+    console.close()
+    repository.close()
+    journal.write("svc.startd ends.")
+    loop.close()
+    os.close(lock)
+    return 0
+
+
+def _run_loop(loop: Loop, journal: MasterLog) -> None:
+    """Run to the end; an error of ours in a callback is recorded, and the rest goes on."""
+    while journal.bugs < MAX_BUGS:
+        try:
+            loop.run()
+        except Exception as problem:  # noqa: BLE001  services must not suffer from our bugs
+            journal.bug("the event loop", problem)
+        else:
+            return
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command ``svc.startd``."""
+    root: str | None = None
+    ready_fd: int | None = None
+    try:
+        options, operands = getopt.getopt(
+            sys.argv[1:] if argv is None else argv, "R:?h", ["ready-fd=", "help"]
+        )
+    except getopt.GetoptError as problem:
+        sys.stderr.write(f"svc.startd: {problem}\n{USAGE}\n")
+        return 2
+    for name, value in options:
+        if name == "-R":
+            root = value
+        elif name == "--ready-fd" and value.isdigit():
+            ready_fd = int(value)
+        else:
+            sys.stdout.write(USAGE + "\n")
+            return 0 if name in ("-h", "--help", "-?") else 2
+    if operands:
+        sys.stderr.write(USAGE + "\n")
+        return 2
+    return guarded(lambda: run(chosen_layout(root), ready_fd=ready_fd))
+
+
+def guarded(act: Callable[[], int], program: str = "svc.startd") -> int:
+    """Run ``act``; what a person can mend becomes one line and an exit status."""
+    try:
+        return act()
+    except RoostError as problem:
+        with suppress(OSError):
+            sys.stderr.write(f"{program}: {problem.message}\n")
+            if problem.hint:
+                sys.stderr.write(f"{program}: try: {problem.hint}\n")
+        return problem.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

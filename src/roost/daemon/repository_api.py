@@ -1,0 +1,229 @@
+"""Handlers of the io.roost.Repository interface: what svccfg and svcprop ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from roost.api import typed
+from roost.api.connection import Call
+from roost.api.server import Handler
+from roost.daemon.manager import Manager
+from roost.daemon.manager_api import MODIFY
+from roost.daemon.rights import require_right
+from roost.engine.graph import service_of
+from roost.errors import InvalidState, InvalidValue, NotFound
+from roost.fmri import match_instances, match_services
+from roost.model.bundle import Bundle, BundleType
+from roost.model.bundle_json import bundle_from_json, bundle_to_json
+from roost.model.properties import group_to_json, parse_value, property_type
+from roost.repository.port import Change, ChangeOp, View
+
+Answer = Mapping[str, object]
+
+_LIVE_GROUPS = frozenset({"general", "general_ovr"})
+
+
+class RepositoryApi:
+    """Answers the calls from the repository, and tells the manager what changed."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._repository = manager.repository
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by full method name."""
+        ours: dict[str, Handler] = {
+            "Services": self._services,
+            "Find": self._find,
+            "Instances": self._instances,
+            "Groups": self._groups,
+            "AddService": self._add_service,
+            "AddInstance": self._add_instance,
+            "Delete": self._delete,
+            "AddGroup": self._add_group,
+            "DeleteGroup": self._delete_group,
+            "Commit": self._commit,
+            "Snapshots": self._snapshots,
+            "Revert": self._revert,
+            "Import": self._import,
+            "ImportedFiles": self._imported_files,
+            "Export": self._export,
+            "WaitGroup": self._wait_group,
+        }
+        return {f"io.roost.Repository.{name}": handler for name, handler in ours.items()}
+
+    # --- reading ----------------------------------------------------------------------
+
+    def _services(self, call: Call) -> Answer:
+        services = self._repository.services()
+        pattern = typed.optional_text(call.parameters, "pattern")
+        return {"services": match_services(pattern, services) if pattern else services}
+
+    def _find(self, call: Call) -> Answer:
+        pattern = typed.text(call.parameters, "pattern")
+        services = match_services(pattern, self._repository.services())
+        instances = [
+            fmri
+            for fmri in match_instances(pattern, self._repository.instances())
+            # A word that names a service means the service, not its instances too.
+            if ":" in pattern.removeprefix("svc:") or service_of(fmri) not in services
+        ]
+        return {"entities": services + instances}
+
+    def _instances(self, call: Call) -> Answer:
+        return {"instances": self._repository.instances(typed.text(call.parameters, "service"))}
+
+    def _groups(self, call: Call) -> Answer:
+        given = call.parameters
+        try:
+            view = View(typed.text(given, "view"))
+        except ValueError:
+            known = ", ".join(view.value for view in View)
+            raise InvalidValue(f"use view '{given['view']}'", f"the views are {known}") from None
+        groups = self._repository.groups(
+            typed.text(given, "fmri"),
+            view,
+            typed.text(given, "snapshot", default=""),
+            typed.optional_text(given, "group"),
+        )
+        return {"groups": [group_to_json(group) for group in groups.values()]}
+
+    def _snapshots(self, call: Call) -> Answer:
+        return {"names": self._repository.snapshots(typed.text(call.parameters, "fmri"))}
+
+    def _imported_files(self, _call: Call) -> Answer:
+        return {"hashes": self._repository.imported_files()}
+
+    def _export(self, call: Call) -> Answer:
+        service = self._repository.export_service(typed.text(call.parameters, "service"))
+        bundle = Bundle(BundleType.MANIFEST, service.name, (service,))
+        return {"bundle": bundle_to_json(bundle)}
+
+    def _wait_group(self, call: Call) -> None:
+        fmri = typed.text(call.parameters, "fmri")
+        if not self._repository.exists(fmri):
+            raise NotFound(f"wait for {fmri}", "there is no such service or instance", "svcs -a")
+        group = typed.text(call.parameters, "group")
+        generation = typed.integer(call.parameters, "generation")
+        self._manager.watchers.wait(call, fmri, group, generation)
+
+    # --- writing ----------------------------------------------------------------------
+
+    def _add_service(self, call: Call) -> Answer:
+        name = typed.text(call.parameters, "name")
+        require_right(call, MODIFY, f"add service {name}")
+        return {"fmri": self._repository.add_service(name)}
+
+    def _add_instance(self, call: Call) -> Answer:
+        service, name = typed.text(call.parameters, "service"), typed.text(call.parameters, "name")
+        require_right(call, MODIFY, f"add instance {name} to {service}")
+        return {"fmri": self._repository.add_instance(service, name)}
+
+    def _delete(self, call: Call) -> Answer:
+        fmri = typed.text(call.parameters, "fmri")
+        require_right(call, MODIFY, f"delete {fmri}")
+        if not self._repository.exists(fmri):
+            raise NotFound(f"delete {fmri}", "there is no such service or instance", "svcs -a")
+        instances = [fmri] if ":" in fmri[4:] else self._repository.instances(fmri)
+        if not typed.boolean(call.parameters, "force", default=False):
+            for name in instances:
+                node = self._manager.engine.node(name)
+                if node is not None and node.state.is_running:
+                    raise InvalidState(
+                        f"delete {fmri}",
+                        f"{name} is {node.state.value}",
+                        f"svcadm disable -s {name}  (or svccfg delete -f {fmri})",
+                    )
+        dependents = self._targets_of(fmri, instances)
+        self._repository.delete(fmri)
+        self._manager.removed(instances)
+        self._manager.refresh(dependents)
+        return {}
+
+    def _targets_of(self, fmri: str, instances: list[str]) -> list[str]:
+        """Instances that lose a dependency group with this entity."""
+        found: list[str] = []
+        for name in {fmri, *instances}:
+            group = self._repository.groups(name, group="dependents").get("dependents")
+            if group is None:
+                continue
+            for prop in group.properties.values():
+                for target in prop.values:
+                    if not self._repository.exists(target):
+                        continue
+                    is_instance = ":" in target[4:]
+                    found += [target] if is_instance else self._repository.instances(target)
+        return [name for name in found if name not in instances]
+
+    def _add_group(self, call: Call) -> Answer:
+        given = call.parameters
+        fmri, name = typed.text(given, "fmri"), typed.text(given, "name")
+        require_right(call, MODIFY, f"add property group {name} to {fmri}")
+        kind = typed.text(given, "type")
+        self._repository.add_group(fmri, name, kind, persistent=typed.boolean(given, "persistent"))
+        self._changed(fmri, name)
+        return {}
+
+    def _delete_group(self, call: Call) -> Answer:
+        fmri, name = typed.text(call.parameters, "fmri"), typed.text(call.parameters, "name")
+        require_right(call, MODIFY, f"delete property group {name} of {fmri}")
+        self._repository.delete_group(fmri, name)
+        self._changed(fmri, name)
+        return {}
+
+    def _commit(self, call: Call) -> Answer:
+        given = call.parameters
+        fmri, group = typed.text(given, "fmri"), typed.text(given, "group")
+        require_right(call, MODIFY, f"change {group} of {fmri}")
+        expected = None if given.get("generation") is None else typed.integer(given, "generation")
+        changes = [_change(item) for item in typed.records(given, "changes")]
+        generation = self._repository.commit(fmri, group, changes, expected)
+        self._changed(fmri, group)
+        return {"generation": generation}
+
+    def _revert(self, call: Call) -> Answer:
+        fmri = typed.text(call.parameters, "fmri")
+        require_right(call, MODIFY, f"revert {fmri}")
+        self._repository.revert(fmri, typed.text(call.parameters, "snapshot"))
+        self._changed(fmri, "general")
+        return {}
+
+    def _import(self, call: Call) -> Answer:
+        given = call.parameters
+        bundle = bundle_from_json(given["bundle"])
+        require_right(call, MODIFY, f"import {bundle.name}")
+        report = self._repository.import_bundle(
+            bundle, typed.text(given, "file"), typed.text(given, "hash")
+        )
+        self._manager.refresh(report.instances)
+        return {
+            "report": {
+                "services": list(report.services),
+                "instances": list(report.instances),
+                "messages": list(report.messages),
+            }
+        }
+
+    def _changed(self, fmri: str, group: str) -> None:
+        """A group was committed: wake who waits, and let live groups act at once."""
+        self._manager.watchers.changed([(fmri, group)])
+        if group in _LIVE_GROUPS:
+            is_instance = ":" in fmri[4:]
+            names = [fmri] if is_instance else self._repository.instances(fmri)
+            for name in names:
+                self._manager.enabled_changed(name)
+
+
+def _change(item: Mapping[str, object]) -> Change:
+    op_name = typed.text(item, "op")
+    try:
+        op = ChangeOp(op_name)
+    except ValueError:
+        known = ", ".join(op.value for op in ChangeOp)
+        raise InvalidValue(f"do '{op_name}' to a property", f"known are {known}") from None
+    type_name = typed.optional_text(item, "type")
+    kind = property_type(type_name) if type_name is not None else None
+    values = typed.texts(item, "values")
+    if kind is not None:
+        values = [parse_value(kind, value) for value in values]
+    return Change(op, typed.text(item, "name"), kind, tuple(values))

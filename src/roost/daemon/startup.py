@@ -1,0 +1,144 @@
+"""What has to be there before svc.startd can run: directories, the lock, shipped files."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shlex
+import sys
+import sysconfig
+from collections.abc import Iterator
+from importlib import resources
+
+from roost.errors import AlreadyExists, SystemCallFailed
+from roost.layout import ROOT_VARIABLE, Layout
+from roost.repository.port import RepositoryPort
+
+_DIRECTORIES = ("/etc/svc", "/run/roost", "/var/svc/log")
+_INHERITED = ("TZ", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_TIME", "LC_COLLATE")
+MAX_TREE_DEPTH = 24
+
+
+def make_directories(layout: Layout) -> None:
+    """Make the directories below the root that roost writes to."""
+    try:
+        for path in _DIRECTORIES:
+            os.makedirs(layout.below(path), exist_ok=True)
+        os.makedirs(layout.passphrases, mode=0o700, exist_ok=True)
+    except OSError as problem:
+        why = f"{problem.filename}: {os.strerror(problem.errno or 0)}"
+        hint = "roost run --root DIR  (DIR a directory that you may write to)"
+        raise SystemCallFailed(f"use {layout.root} as the root", why, hint) from None
+
+
+def take_lock(layout: Layout) -> int:
+    """Make sure that this is the only svc.startd of the root; returns the lock's descriptor."""
+    fd = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        holder = os.read(fd, 32).decode(errors="replace").strip()
+        os.close(fd)
+        if problem.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        raise AlreadyExists(
+            f"start svc.startd for {layout.root}",
+            f"process {holder or 'unknown'} does that already",
+            f"svcs -R {layout.root}",
+        ) from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def install_shipped_files(layout: Layout) -> None:
+    """Copy what roost ships for ``lib/svc`` below the root, where it is missing or older."""
+    source = resources.files("roost") / "share"
+    with resources.as_file(source) as top:
+        for directory, _, names in os.walk(top):
+            target_directory = layout.below("/" + os.path.relpath(directory, top))
+            for name in names:
+                _copy_if_other(os.path.join(directory, name), target_directory, name)
+
+
+def _copy_if_other(source: str, directory: str, name: str) -> None:
+    target = os.path.join(directory, name)
+    with open(source, "rb") as file:
+        content = file.read()
+    try:
+        with open(target, "rb") as file:
+            if file.read() == content:
+                return
+    except FileNotFoundError:
+        os.makedirs(directory, exist_ok=True)
+    mode = 0o755 if "/method/" in target else 0o644
+    with open(f"{target}.new", "wb") as file:
+        file.write(content)
+    os.chmod(f"{target}.new", mode)
+    os.replace(f"{target}.new", target)
+
+
+def changed_manifests(layout: Layout, repository: RepositoryPort) -> list[str]:
+    """Manifests below the standard directories that are new or changed since their import."""
+    known = repository.imported_files()
+    return [
+        path
+        for tree in layout.manifest_directories
+        for path in _manifests_below(tree)
+        if known.get(path) != _digest(path)
+    ]
+
+
+def _manifests_below(tree: str) -> Iterator[str]:
+    for directory, inner, names in os.walk(tree):
+        inner.sort(key=lambda name: (name == "site", name))
+        if directory.count(os.sep) - tree.count(os.sep) >= MAX_TREE_DEPTH:
+            inner.clear()
+        for name in sorted(names):
+            if name.endswith(".xml"):
+                yield os.path.join(directory, name)
+
+
+def _digest(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def import_command(layout: Layout, files: list[str]) -> str:
+    """The shell command that imports these files; for a method's ``exec``."""
+    # One word for each tree, not for each file: a command line has its limits.
+    trees = sorted({tree for tree in layout.manifest_directories for f in files if _in(f, tree)})
+    words = [sys.executable, "-m", "roost.cli.svccfg", "-R", layout.root]
+    return shlex.join([*words, "import", "--changed", *trees]).replace("%", "%%")
+
+
+def _in(path: str, tree: str) -> bool:
+    return path.startswith(tree + os.sep)
+
+
+def method_environment(layout: Layout) -> dict[str, str]:
+    """The base environment of every method (digest e.4).
+
+    Below a root other than ``/`` its own ``usr/sbin`` and ``usr/bin`` come first on PATH;
+    the directory of roost's commands is on it wherever it lies.
+    """
+    places = ["/usr/sbin", "/usr/bin"]
+    commands = os.path.dirname(os.path.abspath(sys.argv[0]))
+    for extra in (sysconfig.get_path("scripts"), commands):
+        if extra not in places and os.path.exists(os.path.join(extra, "svcprop")):
+            places.insert(0, extra)
+            break
+    if layout.root != "/":
+        own = [layout.below("/usr/sbin"), layout.below("/usr/bin")]
+        places = [path for path in own if os.path.isdir(path)] + places
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment["PATH"] = ":".join(places)
+    environment["ROOST_PYTHON"] = sys.executable
+    if layout.root != "/":
+        environment[ROOT_VARIABLE] = layout.root
+    return environment
