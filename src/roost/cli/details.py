@@ -117,14 +117,14 @@ class _Descriptions:
         for group in groups:
             if typed.text(group, "type") == "template_pg_pattern":
                 values = _first_values(group)
-                about = (values.get("pg_name", ""), values.get("pg_type", ""))
+                about = (values.get("name", ""), values.get("type", ""))
                 names[typed.text(group, "name")] = about[0]
                 self._groups[about] = _description(values)
         for group in groups:
             if typed.text(group, "type") == "template_prop_pattern":
                 values = _first_values(group)
                 owner = names.get(values.get("pg_pattern", ""), "")
-                self._properties[owner, values.get("prop_name", "")] = _description(values)
+                self._properties[owner, values.get("name", "")] = _description(values)
 
     def of_group(self, name: str, kind: str) -> str:
         """The most exact pattern wins: name and type, name, type, neither."""

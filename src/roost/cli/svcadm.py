@@ -308,6 +308,8 @@ class Work:
         self._order = order
         self._refused: list[RoostError] = []
         self._plan = Plan()
+        self._only_awaited: set[str] = set()
+        """With -r: dependencies that are enabled already, so that there is nothing to do."""
         self._known: dict[str, InstanceView] | None = None
 
     def carry_out(self) -> int:
@@ -362,7 +364,10 @@ class Work:
         if not self._order.as_json:
             for line in self._plan.questions:
                 print(line)
-        return [name for name in self._plan.order if name in chosen or not self._is_enabled(name)]
+        self._only_awaited = {
+            name for name in self._plan.order if name not in chosen and self._is_enabled(name)
+        }
+        return self._plan.order
 
     def _is_enabled(self, fmri: str) -> bool:
         """Is a dependency enabled already, as firmly as is asked for?"""
@@ -381,6 +386,8 @@ class Work:
 
     def _result_of(self, fmri: str) -> Result:
         result = Result(fmri)
+        if fmri in self._only_awaited:
+            return result
         try:
             if self._order.dry:
                 self._preview(result)

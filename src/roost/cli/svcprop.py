@@ -22,7 +22,7 @@ from roost.cli.command import (
 )
 from roost.cli.output import print_json, shell_quoted
 from roost.errors import InvalidName, NotAllowed, NotFound, RoostError, UsageError
-from roost.fmri import canonical, is_component, is_glob, match_services
+from roost.fmri import is_component, is_glob
 from roost.layout import chosen_layout
 
 PROGRAM = "svcprop"
@@ -202,26 +202,28 @@ class Printing:
             found = typed.texts(reply, "entities")
         if not found:
             self._complain(problem)
-        exact = canonical(pattern)
-        is_exact = exact in found and (pattern.startswith("svc:") or ":" in pattern)
-        return [exact] if is_exact else found
+        return found
 
-    def _with_property(self, wanted: Wanted, entities: Sequence[str]) -> Sequence[str]:
-        """Those of the entities that an abbreviation means.
+    def _with_property(self, wanted: Wanted, entities: Sequence[str]) -> list[str]:
+        """The entities to print.
 
-        A word that names a service means the service; but its instances, if they have what
-        is wanted and the service has not.
+        A service that was not named in full stands for those of its instances that have what
+        is wanted, if it has not itself.
         """
-        services = match_services(wanted.pattern, entities)
-        if is_glob(wanted.pattern) or not services:
-            return entities
-        instances = [fmri for fmri in entities if fmri not in services]
-        named = [fmri for fmri in instances if fmri.rpartition(":")[0] in services]
-        if wanted.group is not None and named:
-            lacking = [fmri for fmri in services if not self._has(fmri, wanted)]
-            if len(lacking) == len(services) and any(self._has(fmri, wanted) for fmri in named):
-                return instances
-        return [fmri for fmri in entities if fmri not in named]
+        is_exact = wanted.pattern.startswith("svc:") and not is_glob(wanted.pattern)
+        if is_exact or wanted.group is None:
+            return list(entities)
+        found: dict[str, None] = {}
+        for fmri in entities:
+            having = [] if self._has(fmri, wanted) else self._instances_with(fmri, wanted)
+            found.update(dict.fromkeys(having or [fmri]))
+        return list(found)
+
+    def _instances_with(self, fmri: str, wanted: Wanted) -> list[str]:
+        if _is_instance(fmri):
+            return []
+        reply = self._client.call("Repository.Instances", service=fmri)
+        return [name for name in typed.texts(reply, "instances") if self._has(name, wanted)]
 
     def _has(self, fmri: str, wanted: Wanted) -> bool:
         groups = self._groups(fmri, wanted.group)
@@ -235,7 +237,7 @@ class Printing:
 
     def _groups(self, fmri: str, group: str | None) -> list[dict[str, Any]]:
         parsed = self._parsed
-        is_instance = ":" in fmri.removeprefix("svc:")
+        is_instance = _is_instance(fmri)
         snapshot = parsed.value("-s")
         view = "running" if is_instance else "attached"
         if parsed.has("-C", "-w"):
@@ -311,6 +313,10 @@ class Printing:
                 print(line.columns(with_fmri=False))
             else:
                 print(line.values_text)
+
+
+def _is_instance(fmri: str) -> bool:
+    return ":" in fmri.removeprefix("svc:")
 
 
 def _record(line: Line) -> dict[str, object]:

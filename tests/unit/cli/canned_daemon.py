@@ -106,6 +106,7 @@ class CannedDaemon:
                 "io.roost.Manager.Preview": self._preview,
                 "io.roost.Manager.Watch": self._watch,
                 "io.roost.Repository.Find": self._find,
+                "io.roost.Repository.Instances": self._instances,
                 "io.roost.Repository.Groups": self._groups,
                 "io.roost.Repository.WaitGroup": self._wait_group,
             },
@@ -180,10 +181,17 @@ class CannedDaemon:
 
     def _find(self, call: Call) -> Mapping[str, object]:
         pattern = str(call.parameters["pattern"])
-        found = {*match_services(pattern, self._services()), *self._matching(pattern)}
-        if not found:
-            raise NotFound(f"find '{pattern}'", "nothing matches")
-        return {"entities": sorted(found)}
+        services = match_services(pattern, self._services())
+        instances = [
+            fmri
+            for fmri in self._matching(pattern)
+            if ":" in pattern.removeprefix("svc:") or fmri.rpartition(":")[0] not in services
+        ]
+        return {"entities": services + instances}
+
+    def _instances(self, call: Call) -> Mapping[str, object]:
+        service = str(call.parameters["service"])
+        return {"instances": [i for i in sorted(self.instances) if i.startswith(f"{service}:")]}
 
     def _groups(self, call: Call) -> Mapping[str, object]:
         self.asked_groups.append(dict(call.parameters))

@@ -361,6 +361,21 @@ def test_what_is_enabled_already_is_left_alone(daemon: CannedDaemon) -> None:
     assert [(act["fmri"], act["temporary"]) for act in daemon.acts] == [(RELAY, True)]
 
 
+def test_what_it_needs_is_waited_for_though_it_is_enabled(
+    daemon: CannedDaemon, capsys: Shown
+) -> None:
+    chain(daemon)
+    daemon.add(instance(LOG, "maintenance"), instance(MAIL))
+    daemon.watch = [
+        (online(MAIL), True),
+        (online(LOG, "maintenance"), False),
+        (online(RELAY, "offline"), False),
+    ]
+    assert main(["enable", "-rs", "network/relay"]) == 3
+    assert daemon.watched == [[MAIL, LOG, RELAY]]
+    assert f"cannot enable {LOG}: it is in maintenance" in capsys.readouterr().err
+
+
 def test_the_restarter_comes_first(daemon: CannedDaemon) -> None:
     daemon.add(instance(TAPE, "disabled", restarter=MAIL), instance(MAIL, "disabled"))
     assert main(["enable", "-r", "tapedaemon"]) == 0

@@ -270,15 +270,15 @@ def test_application_properties_with_their_descriptions(
         group(
             "tm_pgpat_x",
             "template_pg_pattern",
-            ("pg_name", "astring", ["config"]),
-            ("pg_type", "astring", ["application"]),
+            ("name", "astring", ["config"]),
+            ("type", "astring", ["application"]),
             ("description_C", "ustring", ["what it writes"]),
         ),
         group(
             "tm_proppat_y",
             "template_prop_pattern",
             ("pg_pattern", "astring", ["tm_pgpat_x"]),
-            ("prop_name", "astring", ["size"]),
+            ("name", "astring", ["size"]),
             ("description_C", "ustring", ["megabytes"]),
         ),
     ]
