@@ -13,11 +13,17 @@ from dataclasses import dataclass, field, replace
 from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.store import is_instance, service_of
+from roost.cli.cfg.templates import bundle_problems, problems, sources
 from roost.errors import ManifestError, NotFound, RequestError
 from roost.model.bundle import Bundle, BundleType, ServiceBundle
+from roost.model.properties import PropertyGroup
 
 CHECK_HASH_VARIABLE = "SVCCFG_CHECKHASH"
 """Set and not empty, it makes import skip unchanged files, like ``--changed``."""
+
+
+_GLOBAL = "svc:/system/svc/global"
+"""Its templates count for every service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ def _import(session: Session, call: Call) -> None:
     is_many = len(paths) != 1 or os.path.isdir(call.operands[0])
     only_changed = "--changed" in call.options or bool(os.environ.get(CHECK_HASH_VARIABLE))
     known = _imported_files(session) if only_changed else {}
+    strict = "-V" in call.options
     tally = _Tally()
     for path in paths:
         try:
@@ -95,7 +102,7 @@ def _import(session: Session, call: Call) -> None:
             if known.get(file.path) == file.digest:
                 tally.unchanged.append(file.path)
             else:
-                tally.imported.append(_import_file(session, path, file))
+                tally.imported.append(_import_file(session, path, file, strict=strict))
         except RequestError as problem:
             if not is_many:
                 raise
@@ -109,10 +116,15 @@ def _imported_files(session: Session) -> dict[str, str]:
     return typed.text_map(session.store.call("Repository.ImportedFiles"), "hashes")
 
 
-def _import_file(session: Session, path: str, file: _File) -> dict[str, object]:
+def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> dict[str, object]:
     from roost.model.bundle_json import bundle_to_json  # noqa: PLC0415
 
     bundle = read(session, path, BundleType.MANIFEST)
+    found = bundle_problems(bundle)
+    if found and strict:
+        raise ManifestError(f"import {path}", "\n".join(("its templates say:", *found)))
+    for problem in found:
+        session.note(f"{path}: {problem}")
     answer = session.store.call(
         "Repository.Import", bundle=bundle_to_json(bundle), file=file.path, hash=file.digest
     )
@@ -151,11 +163,15 @@ def _validate(session: Session, call: Call) -> None:
 def _validate_file(session: Session, path: str) -> None:
     from roost.manifest import find_problems  # noqa: PLC0415
 
-    problems = find_problems(path, root=session.root)
-    for problem in problems:
+    found = find_problems(path, root=session.root)
+    if not found:
+        bundle = read(session, path, *BundleType)
+        if bundle.type is not BundleType.PROFILE:
+            found = [f"{path}: {text}" for text in bundle_problems(bundle)]
+    for problem in found:
         session.note(problem)
-    session.failed = bool(problems)
-    if not problems:
+    session.failed = bool(found)
+    if not found:
         session.remark(f"{path} is valid.")
 
 
@@ -164,7 +180,27 @@ def _looks_like_file(text: str) -> bool:
 
 
 def _validate_instance(session: Session, fmri: str) -> None:
-    session.store.view(fmri, "running")
+    """Check the configuration that the restarter has against all templates that count."""
+    store = session.store
+    groups = store.view(fmri, "running")
+    own = store.groups(fmri) if is_instance(fmri) else {}
+    restarter = groups["general"].value("restarter") if "general" in groups else ""
+    places = sources(
+        own,
+        store.groups(service_of(fmri)),
+        _groups_if_any(session, service_of(restarter) if restarter else ""),
+        _groups_if_any(session, _GLOBAL),
+    )
+    found = problems(groups, places)
+    for text in found:
+        session.note(f"{fmri}: {text}")
+    session.failed = bool(found)
+    if not found:
+        session.remark(f"{fmri} is valid.")
+
+
+def _groups_if_any(session: Session, fmri: str) -> dict[str, PropertyGroup]:
+    return session.store.groups(fmri) if fmri and fmri in session.store.find(fmri) else {}
 
 
 def exported(session: Session, service: str, *, everything: bool) -> tuple[ServiceBundle, ...]:
@@ -238,10 +274,11 @@ def _inventory(session: Session, call: Call) -> None:
 
 COMMANDS = (
     Command(
-        "import [--changed] PATH ...",
-        "store manifests; --changed: only new and changed files",
+        "import [-V] [--changed] PATH ...",
+        "store manifests; --changed: what is new; -V: heed templates",
         _import,
         (1, None),
+        flags="V",
         words=("--changed", "--json"),
     ),
     Command(

@@ -1,0 +1,121 @@
+"""svccfg against a real svc.startd: its sources of input, the environment, the editor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.svccfg_house import (
+    TIMEOUT_S,
+    House,
+    Result,
+    Terminal,
+    open_house,
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("svccfg") / "root") as opened:
+        yield opened
+
+
+@pytest.fixture
+def house(shared: House) -> House:
+    """The shared svc.startd, without services of an earlier test."""
+    shared.clear()
+    return shared
+
+
+@pytest.fixture
+def quotes(house: House, tmp_path: Path) -> House:
+    """With the service site/quotes and its instances daily and nightly."""
+    return house.with_quotes(tmp_path)
+
+
+def test_setenv_and_unsetenv(quotes: House) -> None:
+    quotes.ok("-s", "quotes:daily", "setenv LANG C")
+    quotes.ok("-s", "quotes:daily", 'setenv A "x y=z"')
+    quotes.ok("-s", "quotes:daily", "setenv LANG de")
+    assert quotes.props("quotes", "start/environment") == (
+        'start/environment  astring  "A=x y=z" "LANG=de"\n'
+    )
+    quotes.ok("-s", "quotes:daily", "setenv -i B 1")
+    quotes.ok("-s", "quotes:daily", "setenv -s -m stop C 1")
+    assert quotes.props("quotes:daily", "method_context/*").split() == [
+        "method_context/environment", "astring", '"B=1"',
+    ]  # fmt: skip
+    quotes.ok("-s", "quotes:daily", "unsetenv A")
+    quotes.ok("-s", "quotes:daily", "unsetenv NEVER")
+    assert "LANG=de" in quotes.props("quotes", "start/environment")
+    assert "type application, not method" in quotes.refused("-s", "quotes", "setenv -m config A 1")
+    assert "there is no method" in quotes.refused("-s", "quotes", "setenv -m nothing A 1")
+
+
+def test_editprop(quotes: House, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/^#\\(setprop config.port = count: \\)8080/\\17/' $1\n")
+    editor.chmod(0o755)
+    result = quotes.run("-s", "quotes", "editprop", env={"EDITOR": str(editor), "VISUAL": ""})
+    assert result == Result(0, "", "")
+    assert quotes.props("quotes", "config/port") == "config/port  count    7\n"
+
+
+def test_a_file_of_commands_stops_at_the_first_error(quotes: House, tmp_path: Path) -> None:
+    path = tmp_path / "commands"
+    path.write_text(
+        "# three commands\nselect quotes\nsetprop config/port = 1\n\nsetprop config/port = x\n"
+        "setprop config/port = 2\n"
+    )
+    assert f"{path}:5: cannot use 'x' as a value" in quotes.refused("-f", str(path))
+    assert quotes.props("quotes", "config/port") == "config/port  count    1\n"
+    assert "stdin:1: " in quotes.refused(text="bogus\n")
+    assert "cannot read" in quotes.refused("-f", str(tmp_path / "absent"))
+
+
+def test_an_absent_daemon(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "roost.cli.svccfg", "-R", str(tmp_path), "list"],
+        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("svccfg: cannot reach svc.startd: it does not listen on")
+    assert "roost run" in done.stderr
+
+
+def test_a_dialogue(quotes: House, tmp_path: Path) -> None:
+    terminal = Terminal(quotes.command(), tmp_path)
+    terminal.expect("svc:> ")
+    terminal.type("select site/quo\t\n")
+    terminal.expect("svc:/site/quotes> ")
+    terminal.type("setprop config/port = bad\n")
+    terminal.expect("as a value of type count")
+    terminal.expect("svc:/site/quotes> ")
+    terminal.type("setprop config/port = (\n")
+    terminal.expect("\n> ")
+    terminal.type("11)\n")
+    terminal.expect("svc:/site/quotes> ")
+    terminal.type("listprop config/po\t\n")
+    terminal.expect("config/port  count    11")
+    terminal.type("select dai\t\n")
+    terminal.expect("svc:/site/quotes:daily> ")
+    terminal.type("selectsnap run\t\n")
+    terminal.expect("svc:/site/quotes:daily:[running]> ")
+    terminal.type('list "never ended')
+    terminal.expect("never ended")
+    os.kill(terminal.process.pid, signal.SIGINT)
+    terminal.type("\n")  # the line editor may see the signal only at the next key
+    terminal.expect("svc:/site/quotes:daily:[running]> ")
+    terminal.type("unselect\n")
+    terminal.expect("svc:/site/quotes:daily> ")
+    terminal.type("end\n")
+    assert terminal.close() == 0
+    history = tmp_path / "roost" / "svccfg_history"
+    assert "selectsnap running" in history.read_text()
+    assert history.stat().st_mode & 0o777 == 0o600
