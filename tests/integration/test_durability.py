@@ -62,6 +62,8 @@ class Toggler(threading.Thread):
             with Client(self._daemon.layout) as client:
                 has_group = bool(read(client, "coming"))
                 self.has_group = {has_group}
+                general = read(client, "general", instance)
+                self.enabled = {general.get("enabled") == ["true"]}
                 while True:
                     for wanted in (True, False):
                         self.enabled |= {wanted}
@@ -129,7 +131,7 @@ def test_acknowledged_changes_survive_kill_9(tmp_path: Path) -> None:
                 assert bool(read(client, "coming")) in toggler.has_group
             if toggler.enabled:
                 general = read(client, "general", f"{SERVICE}:default")
-                assert (general["enabled"] == ["true"]) in toggler.enabled
+                assert (general.get("enabled") == ["true"]) in toggler.enabled
     daemon.stop()
     assert written > KILLS
     with sqlite3.connect(daemon.layout.repository) as store:
