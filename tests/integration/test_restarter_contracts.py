@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from restarter_house import (
+
+from roost.engine.commands import Scope
+from roost.engine.events import ExitStatus, Fault
+from roost.restarter.ports import RestarterPort
+from roost.restarter.procfs import ProcFs
+from tests.integration.restarter_house import (
     REFRESH,
     START,
     STOP,
@@ -21,11 +26,6 @@ from restarter_house import (
     exited,
     open_house,
 )
-
-from roost.engine.commands import Scope
-from roost.engine.events import ExitStatus, Fault
-from roost.restarter.ports import RestarterPort
-from roost.restarter.procfs import ProcFs
 
 DAEMON = "sleep 1000"
 ESCAPES = {

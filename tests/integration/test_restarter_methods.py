@@ -11,10 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from restarter_house import REFRESH, START, STOP, Context, House, X, emptied, exited, open_house
 
 from roost.engine.events import ExitStatus
 from roost.errors import InternalError
+from tests.integration.restarter_house import (
+    REFRESH,
+    START,
+    STOP,
+    Context,
+    House,
+    X,
+    emptied,
+    exited,
+    open_house,
+)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changing the user needs root rights")
 WAYS: dict[str, Context] = {
@@ -300,8 +310,8 @@ def test_without_root_rights(tmp_path: Path) -> None:
     text = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from restarter_house import open_house
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.integration.restarter_house import open_house
 with open_house(Path({str(tmp_path)!r})) as house:
     for user in (None, "nobody", "65534", ":default", "root", "daemon"):
         attributes = {{}} if user is None else {{"user": user}}
