@@ -1,0 +1,315 @@
+"""The repository against an obvious model: dictionaries, and the table of c.5 as a function.
+
+OLD is what the last manifest said, CUR what readers see. An import merges by the table; all
+else edits CUR. Whatever happened, the repository and the model must tell the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from roost.errors import AlreadyExists, Conflict, NotFound, RequestError, TypeMismatch
+from roost.layout import Layout
+from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
+from roost.model.properties import Property, PropertyGroup, PropertyType, compose, make_group
+from roost.repository import Layer, Repository, open_repository
+from roost.repository.layers import cells_of, claim_of
+from roost.repository.port import Change, ChangeOp, View
+
+Value = tuple[PropertyType, tuple[str, ...]]
+Props = dict[str, Value]
+Level = dict[str, Props]
+
+SERVICE, INSTANCE = "svc:/x", "svc:/x:default"
+TYPES = (PropertyType.ASTRING, PropertyType.COUNT)
+
+entities = st.sampled_from([SERVICE, INSTANCE])
+group_names = st.sampled_from(["g", "h"])
+live_names = st.sampled_from(["live", "live2"])
+prop_names = st.sampled_from(["a", "b", "c"])
+all_values: st.SearchStrategy[Value] = st.tuples(
+    st.sampled_from(TYPES), st.lists(st.sampled_from(["1", "2"]), max_size=2).map(tuple)
+)
+levels: st.SearchStrategy[Level] = st.dictionaries(
+    group_names, st.dictionaries(prop_names, all_values, max_size=3), max_size=2
+)
+changes = st.lists(
+    st.builds(
+        lambda op, name, value, typed: Change(op, name, value[0] if typed else None, value[1]),
+        st.sampled_from(ChangeOp),
+        prop_names,
+        all_values,
+        st.integers(0, 5).map(bool),
+    ),
+    max_size=3,
+)
+
+
+def _applied(props: Props, wanted: list[Change]) -> Props | None:
+    """The properties after a commit; None if an entry breaks a rule (digest b.3)."""
+    if len({change.name for change in wanted}) != len(wanted):
+        return None
+    result = dict(props)
+    for change in wanted:
+        present = props.get(change.name)
+        kind = change.type
+        if change.op is ChangeOp.SET and kind is None and present is not None:
+            kind = present[0]
+        match change.op:
+            case ChangeOp.NEW:
+                legal = present is None
+            case ChangeOp.SET:
+                legal = present is None or present[0] is kind
+            case ChangeOp.CHANGE:
+                legal = present is not None and present[0] is kind
+            case ChangeOp.CHANGE_TYPE | ChangeOp.DELETE:
+                legal = present is not None
+        if not legal or (kind is None and change.op is not ChangeOp.DELETE):
+            return None
+        if change.op is ChangeOp.DELETE:
+            del result[change.name]
+        elif kind is not None:
+            result[change.name] = (kind, change.values)
+    return result
+
+
+def _merged(old: Level, new: Level, cur: Level) -> Level:
+    """The table of c.5, without overrides."""
+    result: Level = {}
+    for name in old.keys() | new.keys() | cur.keys():
+        if name in old and name not in cur:
+            continue  # an administrator deleted the group
+        said, says, holds = old.get(name, {}), new.get(name, {}), cur.get(name, {})
+        props: Props = {}
+        for prop in said.keys() | says.keys() | holds.keys():
+            follows = said.get(prop) == holds.get(prop)
+            value = says.get(prop) if follows else holds.get(prop)
+            if value is not None:
+                props[prop] = value
+        if props or name in new or (name in cur and name not in old):
+            result[name] = props
+    return result
+
+
+class RepositoryMachine(RuleBasedStateMachine):
+    """One service with one instance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = tempfile.mkdtemp()
+        self.repository: Repository = open_repository(Layout(self.root))
+        self.old: dict[str, Level] = {}
+        self.cur: dict[str, Level] = {}
+        self.live: dict[str, Level] = {SERVICE: {}, INSTANCE: {}}
+        self.snapshots: dict[str, tuple[Level, Level]] = {}
+        self.seen: dict[tuple[str, str], tuple[int | None, object]] = {}
+        self.highest: dict[tuple[str, str], int] = {}
+
+    def teardown(self) -> None:
+        self.repository.close()
+        shutil.rmtree(self.root)
+
+    @initialize(service=levels, instance=levels)
+    def first_import(self, service: Level, instance: Level) -> None:
+        # A service whose manifest has never said a thing is a case of its own in c.5.
+        service = {**service, "always": {}}
+        self._import(service, instance)
+        self.cur = {SERVICE: dict(service), INSTANCE: dict(instance)}
+        self.old = {SERVICE: dict(service), INSTANCE: dict(instance)}
+        self.snapshots["initial"] = (dict(instance), dict(service))
+
+    @rule(service=levels, instance=levels)
+    def import_again(self, service: Level, instance: Level) -> None:
+        service = {**service, "always": {}}
+        self.snapshots["previous"] = (dict(self.cur[INSTANCE]), dict(self.cur[SERVICE]))
+        self._import(service, instance)
+        for fmri, new in ((SERVICE, service), (INSTANCE, instance)):
+            self.cur[fmri] = _merged(self.old[fmri], new, self.cur[fmri])
+            self.old[fmri] = dict(new)
+
+    def _import(self, service: Level, instance: Level) -> None:
+        said = ServiceBundle(
+            "x",
+            groups=_groups(service),
+            instances=(InstanceBundle("default", groups=_groups(instance)),),
+        )
+        self.repository.import_bundle(Bundle(BundleType.MANIFEST, "m", (said,)))
+
+    @rule(fmri=entities, name=group_names | live_names, wanted=changes, stale=st.booleans())
+    def commit(self, fmri: str, name: str, wanted: list[Change], stale: bool) -> None:
+        level = self.live[fmri] if name in self.live[fmri] else self.cur[fmri]
+        present = level.get(name)
+        after = _applied(present, wanted) if present is not None else None
+        generation = self.repository.generation(fmri, name)
+        asked = generation - 1 if stale and generation is not None else generation
+        try:
+            result = self.repository.commit(fmri, name, wanted, asked)
+        except Conflict:
+            assert stale
+        except NotFound:
+            assert after is None
+        except RequestError:
+            assert present is not None
+            assert after is None
+        else:
+            assert after is not None
+            assert generation is not None
+            assert result == generation + (after != present)
+            level[name] = after
+
+    @rule(fmri=entities, name=group_names | live_names)
+    def add_group(self, fmri: str, name: str) -> None:
+        live = name.startswith("live")
+        level = self.live[fmri] if live else self.cur[fmri]
+        try:
+            self.repository.add_group(fmri, name, "application", persistent=not live)
+        except AlreadyExists:
+            assert name in level
+        else:
+            assert name not in level
+            level[name] = {}
+
+    @rule(fmri=entities, name=group_names | live_names)
+    def delete_group(self, fmri: str, name: str) -> None:
+        level = self.live[fmri] if name in self.live[fmri] else self.cur[fmri]
+        try:
+            self.repository.delete_group(fmri, name)
+        except NotFound:
+            assert name not in level
+        else:
+            del level[name]
+
+    @rule(fmri=entities, wanted=levels)
+    def write_volatile(self, fmri: str, wanted: Level) -> None:
+        groups = {f"live{'2' if name == 'h' else ''}": props for name, props in wanted.items()}
+        try:
+            self.repository.write_volatile({fmri: _groups(groups)})
+        except TypeMismatch:
+            raise AssertionError("no persistent group has these names") from None
+        self.live[fmri] |= groups
+
+    @rule(name=st.sampled_from(["running", "start"]))
+    def take_snapshot(self, name: str) -> None:
+        self.repository.take_snapshot(INSTANCE, name)
+        self.snapshots[name] = (dict(self.cur[INSTANCE]), dict(self.cur[SERVICE]))
+
+    @precondition(lambda self: "running" in self.snapshots)
+    @rule()
+    def link_snapshot(self) -> None:
+        self.repository.link_snapshots([(INSTANCE, "start", "running")])
+        self.snapshots["start"] = self.snapshots["running"]
+
+    @rule(name=st.sampled_from(["running", "start", "initial", "previous"]))
+    def revert(self, name: str) -> None:
+        try:
+            self.repository.revert(INSTANCE, name)
+        except NotFound:
+            assert name not in self.snapshots
+            return
+        instance, service = self.snapshots[name]
+        self.snapshots["previous"] = (dict(self.cur[INSTANCE]), dict(self.cur[SERVICE]))
+        self.cur = {INSTANCE: dict(instance), SERVICE: dict(service)}
+
+    @rule(fresh_boot=st.booleans())
+    def reopen(self, fresh_boot: bool) -> None:
+        self.repository.close()
+        self.repository = open_repository(Layout(self.root), fresh_boot=fresh_boot)
+        if fresh_boot:
+            self.live = {SERVICE: {}, INSTANCE: {}}
+            for fmri, name in list(self.highest):
+                if name.startswith("live"):
+                    del self.highest[fmri, name]
+                    self.seen.pop((fmri, name), None)
+
+    @invariant()
+    def tells_the_same(self) -> None:
+        if not self.cur:
+            return
+        found: dict[str, dict[str, PropertyGroup]] = {}
+        for fmri in (SERVICE, INSTANCE):
+            found[fmri] = self.repository.groups(fmri)
+            assert list(found[fmri]) == sorted(found[fmri])
+            live = {name for name, group in found[fmri].items() if not group.persistent}
+            assert live == self.live[fmri].keys()
+            assert _plain(found[fmri]) == {**self.cur[fmri], **self.live[fmri]}
+        composed = compose(found[INSTANCE], found[SERVICE])
+        assert self.repository.groups(INSTANCE, View.COMPOSED) == composed
+        exported = self.repository.export_service(SERVICE)
+        assert _plain({g.name: g for g in exported.groups}) == self.cur[SERVICE]
+        assert _plain({g.name: g for g in exported.instances[0].groups}) == self.cur[INSTANCE]
+
+    @invariant()
+    def snapshots_stand(self) -> None:
+        if not self.cur:
+            return
+        names = self.repository.snapshots(INSTANCE)
+        assert names == sorted({*self.snapshots, "last-import"})
+        both = {**self.snapshots, "last-import": (self.old[INSTANCE], self.old[SERVICE])}
+        for name in names:
+            seen = self.repository.groups(INSTANCE, View.SNAPSHOT, name)
+            instance, service = both[name]
+            assert _plain(seen) == {
+                group: {**service.get(group, {}), **instance.get(group, {})}
+                for group in service.keys() | instance.keys()
+            }
+
+    @invariant()
+    def generations_tell_every_change(self) -> None:
+        if not self.cur:
+            return
+        for fmri in (SERVICE, INSTANCE):
+            groups = self.repository.groups(fmri)
+            for name in groups.keys() | {n for f, n in self.seen if f == fmri}:
+                group = groups.get(name)
+                now = self.repository.generation(fmri, name)
+                content = replace(group, generation=0) if group is not None else None
+                assert now == (group.generation if group is not None else None)
+                before = self.seen.get((fmri, name), (None, None))
+                if before != (now, content):
+                    assert before[0] != now
+                    assert now is None or now > self.highest.get((fmri, name), 0)
+                self.seen[fmri, name] = (now, content)
+                if now is not None:
+                    self.highest[fmri, name] = now
+
+    @invariant()
+    def admin_layer_is_a_difference(self) -> None:
+        if not self.cur:
+            return
+        for fmri in (SERVICE, INSTANCE):
+            for group in self.repository.layered(fmri).values():
+                below = cells_of(group, Layer.ADMIN)
+                for name, cell in group.layer(Layer.ADMIN).items():
+                    assert name in below if cell.masked else not cell.says(below.get(name))
+                claim = group.claims.get(Layer.ADMIN)
+                under = claim_of(group, Layer.ADMIN)
+                assert claim is None or (under is None) is not claim.masked
+
+
+def _groups(level: Level) -> tuple[PropertyGroup, ...]:
+    return tuple(
+        make_group(name, "application", [Property(prop, *value) for prop, value in props.items()])
+        for name, props in level.items()
+    )
+
+
+def _plain(groups: dict[str, PropertyGroup]) -> Level:
+    return {
+        name: {prop.name: (prop.type, prop.values) for prop in group.properties.values()}
+        for name, group in groups.items()
+    }
+
+
+RepositoryMachine.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestRepository = RepositoryMachine.TestCase
