@@ -184,6 +184,22 @@ def test_extract_and_apply(quotes: House, tmp_path: Path) -> None:
     assert "svccfg apply" in quotes.refused("import", str(path))
 
 
+def test_archive_and_restore(quotes: House, tmp_path: Path) -> None:
+    path = tmp_path / "archive.xml"
+    quotes.ok("-s", "quotes:nightly", "setprop config/port = 1")
+    before = persistent(quotes.props("quotes:nightly"))
+    quotes.ok(f"archive > {path}")
+    assert 'type="archive"' in path.read_text()
+    quotes.ok("-s", "quotes:nightly", "setprop config/port = 2")
+    quotes.ok("-s", "quotes:nightly", "setprop general/enabled = true")
+    quotes.ok("restore", str(path))
+    assert persistent(quotes.props("quotes:nightly")) == before
+    quotes.ok("delete -f site/quotes")
+    quotes.ok("restore", str(path))
+    assert persistent(quotes.props("quotes:nightly")) == before
+    assert "svccfg restore" in quotes.refused("import", str(path))
+
+
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "manifests"
 SAMPLES = (
     "illumos-gate/usr/src/cmd/cron/cron.xml",

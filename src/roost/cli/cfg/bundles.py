@@ -1,4 +1,4 @@
-"""Subcommands about service bundles: import, validate, export, archive, inventory.
+"""Subcommands about service bundles: import, validate, export, inventory.
 
 The XML reader is loaded only here, and only when a subcommand needs it.
 """
@@ -116,22 +116,29 @@ def _imported_files(session: Session) -> dict[str, str]:
     return typed.text_map(session.store.call("Repository.ImportedFiles"), "hashes")
 
 
-def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> dict[str, object]:
+def store_bundle(
+    session: Session, bundle: Bundle, file: str = "", digest: str = ""
+) -> tuple[list[str], list[str]]:
+    """Have svc.startd store a manifest; returns its services and the instances refreshed."""
     from roost.model.bundle_json import bundle_to_json  # noqa: PLC0415
 
+    answer = session.store.call(
+        "Repository.Import", bundle=bundle_to_json(bundle), file=file, hash=digest
+    )
+    report = typed.record(answer, "report")
+    for message in typed.texts(report, "messages"):
+        session.note(message)
+    return typed.texts(report, "services"), typed.texts(report, "instances")
+
+
+def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> dict[str, object]:
     bundle = read(session, path, BundleType.MANIFEST)
     found = bundle_problems(bundle)
     if found and strict:
         raise ManifestError(f"import {path}", "\n".join(("its templates say:", *found)))
     for problem in found:
         session.note(f"{path}: {problem}")
-    answer = session.store.call(
-        "Repository.Import", bundle=bundle_to_json(bundle), file=file.path, hash=file.digest
-    )
-    report = typed.record(answer, "report")
-    for message in typed.texts(report, "messages"):
-        session.note(message)
-    services, instances = typed.texts(report, "services"), typed.texts(report, "instances")
+    services, instances = store_bundle(session, bundle, file.path, file.digest)
     for fmri in services:
         session.remark(f"{fmri} imported from {path}.")
     for fmri in instances:
@@ -249,16 +256,6 @@ def _with_enabled(session: Session, service: ServiceBundle) -> ServiceBundle:
     return replace(service, instances=tuple(instances))
 
 
-def _archive(session: Session, call: Call) -> None:
-    everything = "-a" in call.options
-    services = tuple(
-        bundle
-        for service in session.store.services()
-        for bundle in exported(session, service, everything=everything)
-    )
-    print_bundle(session, Bundle(BundleType.ARCHIVE, "archive", services))
-
-
 def _inventory(session: Session, call: Call) -> None:
     bundle = read(session, call.operands[0], *BundleType)
     found: list[str] = []
@@ -289,13 +286,6 @@ COMMANDS = (
         "print a service as a manifest; -a: protected values too",
         _export,
         (1, 1),
-        flags="a",
-        redirects=True,
-    ),
-    Command(
-        "archive [-a] [> FILE]",
-        "print all services; -a: protected values too",
-        _archive,
         flags="a",
         redirects=True,
     ),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from roost.cli.cfg import bundles, editing, entities, environment, profiles, properties, snapshots
+from roost.cli.cfg import (
+    archives,
+    bundles,
+    editing,
+    entities,
+    environment,
+    profiles,
+    properties,
+    snapshots,
+)
 from roost.cli.cfg.lexer import BadCommand
 from roost.cli.cfg.session import Call, Command, Session
 
@@ -30,6 +39,7 @@ def _end(session: Session, _call: Call) -> None:
 COMMANDS: tuple[Command, ...] = (
     Command("help [COMMAND]", "the subcommands, or one of them", _help, (0, 1)),
     *bundles.COMMANDS,
+    *archives.COMMANDS,
     *profiles.COMMANDS,
     *entities.COMMANDS,
     *properties.COMMANDS,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from roost.model.bundle import Bundle, InstanceBundle
 from roost.model.properties import (
+    MAX_COUNT,
     Groups,
     Property,
     PropertyGroup,
@@ -18,6 +19,7 @@ from roost.model.properties import (
     compose,
     is_subtype,
     make_group,
+    property_type,
 )
 
 PG_PATTERN = "template_pg_pattern"
@@ -150,12 +152,13 @@ def _property_problems(group: PropertyGroup, rule: PropertyGroup) -> Iterator[st
             yield f"the property '{name}' is required, and missing"
         return
     kind = rule.value("type")
-    if kind and not is_subtype(prop.type, PropertyType(kind)):
+    if kind and not is_subtype(prop.type, property_type(kind)):
         yield f"the property '{name}' is of type {prop.type.value}, not {kind}"
         return
     count = len(prop.values)
     if rule.has("cardinality_min"):
-        least, most = int(rule.value("cardinality_min")), int(rule.value("cardinality_max"))
+        least = int(rule.value("cardinality_min", "0"))
+        most = int(rule.value("cardinality_max", str(MAX_COUNT)))
         if count < least:
             yield f"the property '{name}' has {count} values, and needs at least {least}"
         if count > most:
@@ -165,24 +168,21 @@ def _property_problems(group: PropertyGroup, rule: PropertyGroup) -> Iterator[st
 
 def _value_problems(name: str, prop: Property, rule: PropertyGroup) -> Iterator[str]:
     allowed = set(rule.values("constraints_value"))
-    ranges = [_bounds(text) for text in rule.values("constraints_range")]
+    ranges = rule.values("constraints_range")
     if not allowed and not ranges:
         return
     separators = rule.value("internal_separators")
     for value in prop.values:
         for part in _split(value, separators):
-            if part not in allowed and not any(_is_within(part, *bounds) for bounds in ranges):
+            if part not in allowed and not any(_is_within(part, bounds) for bounds in ranges):
                 yield f"the property '{name}' has the value '{part}', which its template excludes"
 
 
-def _bounds(text: str) -> tuple[int, int]:
-    least, _, most = text.partition(",")
-    return int(least), int(most)
-
-
-def _is_within(value: str, least: int, most: int) -> bool:
+def _is_within(value: str, bounds: str) -> bool:
+    """Is the value a number within ``LEAST,MOST``?"""
+    least, _, most = bounds.partition(",")
     try:
-        return least <= int(value) <= most
+        return int(least) <= int(value) <= int(most)
     except ValueError:
         return False
 
