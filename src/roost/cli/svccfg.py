@@ -68,7 +68,7 @@ def _run(session: Session, parsed: Parsed) -> int:
     if parsed.operands:
         return run_words(session, parsed.operands)
     path = parsed.value("-f")
-    if path is None and sys.stdin.isatty():
+    if path is None and sys.stdin is not None and sys.stdin.isatty():
         # Loads the line editor, which scripts do without.
         from roost.cli.cfg.dialogue import hold  # noqa: PLC0415
 
