@@ -71,7 +71,8 @@ def _ask_terminal(prompt: str) -> Passphrase | None:
         fd = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         why = "there is no terminal to ask on"
-        raise InvalidState("ask for the passphrase", why, "the same with: --passphrase-fd 0 < FILE") from None
+        hint = "the same with: --passphrase-fd 0 < FILE"
+        raise InvalidState("ask for the passphrase", why, hint) from None
     try:
         with _without_echo(fd):
             os.write(fd, prompt.encode())

@@ -1,5 +1,6 @@
 """Start and stop of ``svc:/system/filesystem/sealed``: what the method script runs.
 
+The properties come from svc.startd, or as ``NAME=VALUE`` arguments in their place.
 Start opens the store if a passphrase is at hand and says what to type if none is. Stop seals
 the tree if it changed and wipes it. Both may be killed at any point and be run again.
 """
@@ -14,6 +15,8 @@ import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from roost.api import typed
+from roost.api.client import Client
 from roost.errors import (
     InvalidState,
     InvalidValue,
@@ -107,6 +110,18 @@ def read_store(layout: Layout, fmri: str, arguments: Sequence[str]) -> Store:
         mode,
         given["mount"],
     )
+
+
+def properties_of(layout: Layout, fmri: str) -> list[str]:
+    """The group ``store`` of the running instance, as ``NAME=VALUE``. Raises `RoostError`."""
+    with Client(layout) as client:
+        reply = client.call("Repository.Groups", fmri=fmri, view="running", group="store")
+    return [
+        f"{typed.text(prop, 'name')}={' '.join(typed.texts(prop, 'values'))}"
+        for group in typed.records(reply, "groups")
+        for prop in typed.records(group, "properties")
+        if typed.text(prop, "name") in (*_NEEDED, *_OPTIONAL)
+    ]
 
 
 def start(store: Store, say: Callable[[str], None], console: Callable[[str], None]) -> int:
@@ -309,7 +324,7 @@ def _write_console(layout: Layout, text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``start|stop NAME=VALUE...``; returns the exit status of the method."""
+    """``start|stop [NAME=VALUE...]``; returns the exit status of the method."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in ("start", "stop"):
         _say("cannot run the method of sealed storage: it knows start and stop")
@@ -318,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     layout = chosen_layout()
     fmri = os.environ.get("SMF_FMRI", "")
     try:
-        store = read_store(layout, fmri, words[1:])
+        store = read_store(layout, fmri, words[1:] or properties_of(layout, fmri))
         if words[0] == "start":
             return start(store, _say, lambda text: _write_console(layout, text))
         return stop(store, _say)
