@@ -292,6 +292,31 @@ def test_close_ends_all_also_what_was_abandoned_or_is_stubborn(house: House) -> 
     assert ProcFs().children(os.getpid()) == []
 
 
+def test_an_instance_made_anew_starts_while_its_old_methods_still_end(house: House) -> None:
+    """It was deleted while its stop method ran: the engine has forgotten that method."""
+    works = house.script("works", "sleep 1000 &\nexit 0")
+    house.finish(works)
+    house.run("sleep 1000", STOP)
+    house.kill(signal.SIGKILL, Scope.METHOD)
+    house.restarter.abandon(X)
+    house.run(works)
+    house.until(lambda: house.diary.count(exited(0)) == 2)
+    house.settle()
+    assert house.diary == [exited(0), exited(0)]
+
+
+def test_abandoning_a_start_method_under_way_forgets_it(house: House) -> None:
+    house.run("sleep 1000")
+    pid = house.restarter.start_pid(X)
+    assert pid is not None
+    house.restarter.abandon(X)
+    os.kill(pid, signal.SIGKILL)
+    house.until(lambda: ProcFs().stat(pid) is None)
+    house.run("/bin/true")
+    house.until_told(emptied())
+    assert house.diary == [exited(0), emptied()]
+
+
 def test_a_new_start_kills_what_the_last_one_left(house: House) -> None:
     house.finish(house.script("fails", "sleep 1000 &\nexit 1"))
     house.until(lambda: len(house.pids()) == 1)

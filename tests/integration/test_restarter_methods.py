@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from roost.engine.events import ExitStatus
-from roost.errors import InternalError
 from tests.integration.restarter_house import (
     REFRESH,
     START,
@@ -284,12 +283,6 @@ def test_what_has_no_effect_is_said_once(house: House) -> None:
     assert house.log().count("project 'p' has no effect") == 1
     assert house.log().count("security_flags 'aslr' has no effect") == 1
     assert "resource_pool" not in house.log()
-
-
-def test_two_methods_at_once_are_a_bug(house: House) -> None:
-    house.run("sleep 1000")
-    with pytest.raises(InternalError):
-        house.run("sleep 1000", STOP)
 
 
 def test_processes_are_described(house: House) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from roost.engine.commands import Scope
 from roost.engine.events import ExitStatus, Fault, MethodName
-from roost.errors import InternalError, InvalidValue, RoostError
+from roost.errors import InvalidValue, RoostError
 from roost.layout import Layout
 from roost.loop import Loop
 from roost.model.properties import Groups, PropertyGroup
@@ -54,10 +54,11 @@ _OUR_TREE = "/lib/svc/"
 
 @dataclass(slots=True)
 class _Run:
-    """A method under way; ``contract`` is None for one that runs nothing."""
+    """A method under way; ``contract`` and ``pid`` are None for one that runs nothing."""
 
     method: MethodName
     contract: ContractId | None = None
+    pid: int | None = None
 
 
 @dataclass(slots=True)
@@ -108,8 +109,6 @@ class Restarter:
         self._contracts: Contracts = SessionContracts(loop, self, layout.log_of, self._proc)
         self._records: dict[str, _Record] = {}
         self._owners: dict[ContractId, _Record] = {}
-        self._mains: dict[int, _Record] = {}
-        """Who waits for the end of a method's (or child service's) own process."""
         self._said: set[tuple[str, str]] = set()
 
     # --- the port -----------------------------------------------------------------------
@@ -123,11 +122,9 @@ class Restarter:
         *,
         child_model: bool = False,
     ) -> None:
-        """Run ``method``; see `RestarterPort`. InternalError if one is under way already."""
+        """Run ``method``; see `RestarterPort`."""
         record = self._records.setdefault(instance, _Record(instance))
-        if record.run is not None:
-            why = f"its {record.run.method.value} method is under way"
-            raise InternalError(f"run the {method.value} method of {instance}", why)
+        self._drop_run(record)
         record.run = _Run(method)
         try:
             code = self._start_running(record, method, groups, lookup, child_model=child_model)
@@ -145,19 +142,24 @@ class Restarter:
             return
         contract = record.primary
         if scope is Scope.METHOD:
-            contract = record.run.contract if record.run is not None else None
+            run = record.run
+            is_apart = run is not None and run.method is not MethodName.START
+            contract = run.contract if run is not None and is_apart else None
         if contract is not None:
             self._contracts.kill(contract, signal)
 
     def abandon(self, instance: str) -> None:
-        """Forget the primary contract and leave its processes alone."""
+        """Forget the primary contract and leave its processes alone.
+
+        The end of a start method that is part of it will not be told.
+        """
         record = self._records.get(instance)
-        if record is not None and record.primary is not None:
-            self._forget(record.primary)
-            record.primary = None
-            if record.child_pid is not None:
-                self._mains.pop(record.child_pid, None)
-                record.child_pid = None
+        if record is None or record.primary is None:
+            return
+        self._forget(record.primary)
+        if record.run is not None and record.run.contract == record.primary:
+            record.run = None
+        record.primary = record.child_pid = None
 
     def contract_ids(self, instance: str) -> tuple[int, ...]:
         """Id of the primary contract, if there is one."""
@@ -285,12 +287,10 @@ class Restarter:
             os.close(log_fd)
         self._contracts.admit(contract, pid)
         self._owners[contract] = record
-        self._mains[pid] = record
+        record.run.contract, record.run.pid = contract, pid
         if is_start:
             record.primary, record.start_pid = contract, pid
             record.child_pid = pid if child_model else None
-        else:
-            record.run.contract = contract
 
     def _answering_contract(self, record: _Record, lookup: Lookup) -> Lookup:
         def answer(entity: str, path: str) -> tuple[str, ...] | None:
@@ -327,6 +327,17 @@ class Restarter:
         self._forget(record.primary)
         record.primary = record.child_pid = None
 
+    def _drop_run(self, record: _Record) -> None:
+        """Forget a method whose end nobody waits for: its instance was deleted and made anew
+        while it ran. (A start method under way is a leftover of the primary contract.)
+        """
+        run, record.run = record.run, None
+        if run is None or run.contract is None or run.method is MethodName.START:
+            return
+        self.log(record.instance, f'Killing method "{run.method.value}": nobody waits for it.')
+        self._contracts.kill(run.contract, signal.SIGKILL)
+        self._forget(run.contract)
+
     def _answer(
         self, record: _Record, method: MethodName, status: ExitStatus, *, has_ended: bool = False
     ) -> None:
@@ -334,8 +345,11 @@ class Restarter:
 
         ``has_ended``: as after a process that was there, the empty contract is told too.
         """
+        run = record.run
 
         def deliver() -> None:
+            if record.run is not run:
+                return
             record.run = None
             self._listener.method_exited(record.instance, method, status)
             if has_ended and record.run is None and record.primary is None:
@@ -352,12 +366,12 @@ class Restarter:
         record = self._owners.get(contract)
         if record is None:
             return
-        is_main = self._mains.pop(pid, None) is not None
-        if is_main and pid == record.child_pid:
+        run = record.run
+        if contract == record.primary and pid == record.child_pid:
             record.child_pid = None
             self._listener.child_exited(record.instance, status)
-        elif is_main and record.run is not None:
-            self._end_method(record, record.run, status)
+        elif run is not None and run.contract == contract and run.pid == pid:
+            self._end_method(record, run, status)
         elif contract == record.primary and status.signal is not None:
             if status.dumped_core:
                 self._listener.contract_faulted(record.instance, Fault.CORE)
@@ -378,7 +392,7 @@ class Restarter:
         else:
             how = f"exited with status {status.code}"
         self.log(record.instance, f'Method "{name}" {how}.')
-        if run.contract is not None:
+        if run.contract is not None and run.method is not MethodName.START:
             self._settle_leftovers(record, run.method, run.contract)
         record.run = None
         self._listener.method_exited(record.instance, run.method, status)
