@@ -26,6 +26,7 @@ from roost.engine.events import (
     Event,
     ExitStatus,
     Fault,
+    InstanceAdded,
     MaintenanceRequested,
     MethodExited,
     RefreshRequested,
@@ -76,9 +77,11 @@ def preview(engine: Engine, events: Sequence[Event], limit: int = 100_000) -> li
     steps the engine takes. Raises `NotFound` for an event on an instance that is not in the
     graph.
     """
-    asked = dict.fromkeys(event.fmri for event in events if not isinstance(event, _FOR_ANY))
+    asked = [event.fmri for event in events if not isinstance(event, ShutdownRequested)]
+    added = {event.fmri for event in events if isinstance(event, InstanceAdded)}
     for event in events:
-        if isinstance(event, _FOR_KNOWN) and engine.node(event.fmri) is None:
+        is_known = engine.node(event.fmri) is not None or event.fmri in added
+        if isinstance(event, _FOR_KNOWN) and not is_known:
             raise NotFound(
                 f"preview what would happen to {event.fmri}",
                 "it is not configured",
@@ -88,13 +91,12 @@ def preview(engine: Engine, events: Sequence[Event], limit: int = 100_000) -> li
     world.play(events, limit)
     steps = world.steps
     if engine.in_transition():
-        anyway = _World(engine.fork(), {})
+        anyway = _World(engine.fork(), ())
         anyway.play((), limit)
         steps = _without(steps, anyway.steps)
     return steps + _unmoved(engine, world.engine, events, steps)
 
 
-_FOR_ANY = (ShutdownRequested,)
 _FOR_KNOWN = (
     EnabledChanged,
     RefreshRequested,
@@ -315,6 +317,11 @@ def _unmoved(
             why = _why_not(event, was, why)
         if why:
             found[event.fmri] = Step(event.fmri, Action.NONE, node.state, node.state, why)
+    if events and not steps and not found:
+        first = events[0].fmri
+        was = before.node(first)
+        state = was.state if was is not None else State.UNINITIALIZED
+        return [Step(first, Action.NONE, state, state, "there is nothing to do")]
     return list(found.values())
 
 
