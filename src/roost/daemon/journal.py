@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 
 from roost.layout import Layout
 
@@ -25,6 +24,8 @@ class MasterLog:
 
     def bug(self, where: str, problem: BaseException) -> None:
         """A bug of ours, with its trace; the work goes on."""
+        import traceback  # noqa: PLC0415  not needed as long as all is well
+
         self.bugs += 1
         trace = "".join(traceback.format_exception(problem))
         self._append(f"[ {time.strftime('%b %e %T')} A bug in roost, at {where}: ]\n{trace}")

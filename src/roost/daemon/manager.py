@@ -63,6 +63,7 @@ from roost.repository.port import RepositoryPort, View
 from roost.restarter.ports import RestarterPort
 
 RUNNING = "running"
+TELL_WAITING_S = 0.2
 EARLY_IMPORT = "svc:/system/early-manifest-import:default"
 """Pseudo instance whose start method imports manifests before anything else starts."""
 
@@ -96,6 +97,7 @@ class Manager:
         self.on_down: Callable[[], None] = loop.stop
         self._inbox: deque[Event] = deque()
         self._is_stepping = False
+        self._waiting_told: Timer | None = None
         self._timers: dict[int, Timer] = {}
         self._state_times: dict[str, float] = {}
         self._method_ends: dict[str, tuple[float, ExitStatus]] = {}
@@ -340,6 +342,12 @@ class Manager:
             form = transition_form(transition, self.sequence, now)
             call.reply({"transition": form}, continues=True)
         self.tell_state(fmri)
+        if self._waiting_told is None and self.phase == "stopping":
+            self._waiting_told = self.loop.call_later(TELL_WAITING_S, self._tell_waiting)
+
+    def _tell_waiting(self) -> None:
+        """Tell those who follow the shutdown who is still up; a few times a second at most."""
+        self._waiting_told = None
         for call in self.shutdown_callers.everyone():
             call.reply({"waiting": self.still_up()}, continues=True)
 

@@ -8,10 +8,9 @@ import hashlib
 import os
 import shlex
 import sys
-import sysconfig
 from collections.abc import Iterator
-from importlib import resources
 
+import roost
 from roost.errors import AlreadyExists, SystemCallFailed
 from roost.layout import ROOT_VARIABLE, Layout
 from roost.repository.port import RepositoryPort
@@ -55,12 +54,11 @@ def take_lock(layout: Layout) -> int:
 
 def install_shipped_files(layout: Layout) -> None:
     """Copy what roost ships for ``lib/svc`` below the root, where it is missing or older."""
-    source = resources.files("roost") / "share"
-    with resources.as_file(source) as top:
-        for directory, _, names in os.walk(top):
-            target_directory = layout.below("/" + os.path.relpath(directory, top))
-            for name in names:
-                _copy_if_other(os.path.join(directory, name), target_directory, name)
+    top = os.path.join(os.path.dirname(os.path.abspath(roost.__file__)), "share")
+    for directory, _, names in os.walk(top):
+        target_directory = layout.below("/" + os.path.relpath(directory, top))
+        for name in names:
+            _copy_if_other(os.path.join(directory, name), target_directory, name)
 
 
 def _copy_if_other(source: str, directory: str, name: str) -> None:
@@ -129,7 +127,7 @@ def method_environment(layout: Layout) -> dict[str, str]:
     """
     places = ["/usr/sbin", "/usr/bin"]
     commands = os.path.dirname(os.path.abspath(sys.argv[0]))
-    for extra in (sysconfig.get_path("scripts"), commands):
+    for extra in (os.path.dirname(sys.executable), commands):
         if extra not in places and os.path.exists(os.path.join(extra, "svcprop")):
             places.insert(0, extra)
             break
