@@ -47,12 +47,9 @@ class GenerationFloor:
     def __init__(self) -> None:
         self.value = 0
 
-    def reach(self, generation: int) -> bool:
-        """Raise the floor to ``generation``; False if it was there already."""
-        if generation <= self.value:
-            return False
-        self.value = generation
-        return True
+    def reach(self, generation: int) -> None:
+        """Raise the floor to ``generation`` if it is lower."""
+        self.value = max(self.value, generation)
 
 
 def load_floor(database: Database, floor: GenerationFloor) -> None:
@@ -61,9 +58,18 @@ def load_floor(database: Database, floor: GenerationFloor) -> None:
         floor.reach(value)
 
 
-def save_floor(database: Database, floor: GenerationFloor) -> None:
-    """Let the store remember the floor."""
-    database.execute("REPLACE INTO meta VALUES (?, ?)", (_FLOOR, floor.value))
+def retire(database: Database, floor: GenerationFloor, generation: int) -> None:
+    """A group with this generation goes away; the store remembers, in the transaction.
+
+    The floor in memory may be higher already, for a group of the other store or of a
+    transaction that was rolled back, neither of which this store remembers.
+    """
+    floor.reach(generation)
+    database.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+        " WHERE excluded.value > value",
+        (_FLOOR, floor.value),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,5 +260,5 @@ class EntityStore:
             self._db.execute_many("INSERT INTO property VALUES (?, ?, ?, ?, ?, ?, ?, ?)", cells)
 
     def _retire(self, generation: int) -> None:
-        if self._floor.reach(generation):
-            save_floor(self._db, self._floor)
+        if generation:
+            retire(self._db, self._floor, generation)

@@ -15,7 +15,7 @@ from roost.model.properties import PropertyGroup
 from roost.repository.database import Database, Gate, Parameter
 from roost.repository.encoding import decode_properties, encode_properties
 from roost.repository.schema import VOLATILE, open_database
-from roost.repository.store import GenerationFloor, load_floor, save_floor
+from roost.repository.store import GenerationFloor, load_floor, retire
 
 _NO_GROUPS: Mapping[str, PropertyGroup] = {}
 
@@ -76,8 +76,7 @@ class VolatileStore:
         if present is None:
             return
         with self._db.transaction():
-            if self._floor.reach(present.generation):
-                save_floor(self._db, self._floor)
+            retire(self._db, self._floor, present.generation)
             self._db.execute(
                 "DELETE FROM property_group WHERE fmri = ? AND name = ?", (fmri, group)
             )
@@ -90,8 +89,7 @@ class VolatileStore:
             return
         highest = max((g.generation for f in gone for g in self._groups[f].values()), default=0)
         with self._db.transaction():
-            if self._floor.reach(highest):
-                save_floor(self._db, self._floor)
+            retire(self._db, self._floor, highest)
             self._db.execute_many(
                 "DELETE FROM property_group WHERE fmri = ?", [(fmri,) for fmri in gone]
             )

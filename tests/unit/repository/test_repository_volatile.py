@@ -102,3 +102,15 @@ def test_leftovers_of_entities_that_are_gone_are_swept(tmp_path: Path) -> None:
     with opened(tmp_path) as repository:
         _make(repository)
         assert repository.groups(X) == {}
+
+
+def test_generations_grow_over_a_boot_that_forgets_volatile_ones(tmp_path: Path) -> None:
+    with opened(tmp_path) as repository:
+        _make(repository)
+        repository.add_group(X, "live", "framework", persistent=False)
+        repository.add_group(X, "config", "application")
+        repository.delete_group(X, "live")
+        repository.delete_group(X, "config")
+    with opened(tmp_path, fresh_boot=True) as repository:
+        repository.add_group(X, "config", "application")
+        assert repository.generation(X, "config") == 2
