@@ -132,7 +132,7 @@ class ManagerApi:
         for fmri in fmris:
             self._check_known(fmri, "explain")
         explanations = []
-        for found in explain(self._engine, fmris):
+        for found in explain(self._engine, fmris, comment_of=self._comment_of):
             facts = self._manager.facts_of(found.fmri)
             log = self._manager.layout.log_of(found.fmri)
             logs = [log] if os.path.exists(log) else []
@@ -151,6 +151,9 @@ class ManagerApi:
                 }
             )
         return {"explanations": explanations}
+
+    def _comment_of(self, fmri: str) -> str:
+        return self._manager.facts_of(fmri).comment
 
     def _status(self, _call: Call) -> Answer:
         manager = self._manager

@@ -138,7 +138,7 @@ class Operations:
         if not node.is_tracked:
             if method.kind is MethodKind.EXEC:
                 self._run(node, method)
-            elif method.kind is MethodKind.KILL:
+            elif method.kind is MethodKind.KILL and node.config.model is Model.TRANSIENT:
                 refusal = ExitStatus(
                     refusal="':kill' has no processes to stop in a transient service"
                 )
