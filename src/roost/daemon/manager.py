@@ -125,8 +125,7 @@ class Manager:
 
     def take_running(self, fmris: Iterable[str]) -> None:
         """Point the snapshot ``running`` of these instances at their present configuration."""
-        for fmri in fmris:
-            self.repository.take_snapshot(fmri, RUNNING)
+        self.repository.take_snapshots(list(fmris), RUNNING)
 
     def refresh(self, fmris: Iterable[str]) -> None:
         """Copy the editing view to ``running`` and tell the engine (digest b.5, d.11)."""

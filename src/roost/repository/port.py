@@ -120,6 +120,9 @@ class RepositoryPort(Protocol):
     def take_snapshot(self, fmri: str, name: str) -> None:
         """Point ``name`` at a picture of the instance's and service's persistent groups now."""
 
+    def take_snapshots(self, fmris: Sequence[str], name: str) -> None:
+        """`take_snapshot` of many instances, in one transaction."""
+
     def link_snapshots(self, links: Sequence[tuple[str, str, str]]) -> None:
         """Point snapshot ``to`` at what ``from`` points at, for each (instance, to, from), in
         one transaction; nothing is written where that is so already.

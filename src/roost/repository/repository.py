@@ -94,12 +94,12 @@ class Repository:
 
     def generation(self, fmri: str, group: str) -> int | None:
         """Present generation of a group; None if it or its entity is absent."""
-        volatile = self._volatile.groups(fmri).get(group)
         entity = self._store.find(fmri)
         if entity is None:
             return None
+        volatile = self._volatile.generation(fmri, group)
         if volatile is not None:
-            return volatile.generation
+            return volatile
         layered = self._store.load(entity, group).get(group)
         return layered.generation if layered is not None and claim_of(layered) else None
 

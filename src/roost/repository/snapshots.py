@@ -17,7 +17,7 @@ from roost.repository.database import Database
 from roost.repository.encoding import decode_level, encode_level
 from roost.repository.store import Entity
 
-_CACHED = 1024
+_CACHED = 64
 """Composed snapshots kept parsed; one is some 10 to 30 kB."""
 
 

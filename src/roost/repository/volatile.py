@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
 from roost.errors import SystemCallFailed
 from roost.model.properties import PropertyGroup
@@ -17,7 +17,23 @@ from roost.repository.encoding import decode_properties, encode_properties
 from roost.repository.schema import VOLATILE, open_database
 from roost.repository.store import GenerationFloor, load_floor, retire
 
-_NO_GROUPS: Mapping[str, PropertyGroup] = {}
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """One group as the store has it: small, since there is one for every instance."""
+
+    kind: str
+    generation: int
+    text: str
+    """The properties, encoded."""
+
+    def group(self, name: str) -> PropertyGroup:
+        """The group, decoded."""
+        properties = decode_properties(self.text)
+        return PropertyGroup(name, self.kind, properties, False, self.generation)
+
+
+_NOTHING: Mapping[str, _Stored] = {}
 
 
 class VolatileStore:
@@ -26,13 +42,12 @@ class VolatileStore:
     def __init__(self, database: Database, floor: GenerationFloor) -> None:
         self._db = database
         self._floor = floor
-        self._groups: dict[str, dict[str, PropertyGroup]] = {}
+        self._groups: dict[str, dict[str, _Stored]] = {}
         load_floor(database, floor)
         for fmri, name, kind, generation, properties in database.execute(
             "SELECT fmri, name, type, generation, properties FROM property_group"
         ):
-            group = PropertyGroup(name, kind, decode_properties(properties), False, generation)
-            self._groups.setdefault(fmri, {})[name] = group
+            self._groups.setdefault(fmri, {})[name] = _Stored(kind, generation, properties)
 
     @property
     def database(self) -> Database:
@@ -45,24 +60,29 @@ class VolatileStore:
 
     def groups(self, fmri: str) -> Mapping[str, PropertyGroup]:
         """The groups of one entity by name."""
-        return self._groups.get(fmri, _NO_GROUPS)
+        stored = self._groups.get(fmri, _NOTHING)
+        return {name: kept.group(name) for name, kept in stored.items()}
+
+    def generation(self, fmri: str, group: str) -> int | None:
+        """Generation of one group; None if it is not here."""
+        kept = self._groups.get(fmri, _NOTHING).get(group)
+        return kept.generation if kept is not None else None
 
     def write(self, wanted: Mapping[str, Iterable[PropertyGroup]]) -> None:
         """Replace or make whole groups in one transaction; equal ones are left alone."""
-        changed: dict[str, dict[str, PropertyGroup]] = {}
+        changed: dict[str, dict[str, _Stored]] = {}
         rows: list[tuple[Parameter, ...]] = []
         for fmri, groups in wanted.items():
-            present = self.groups(fmri)
+            present = self._groups.get(fmri, _NOTHING)
             for group in {group.name: group for group in groups}.values():
                 old = present.get(group.name)
-                generation = old.generation if old is not None else self._floor.value
-                new = replace(group, persistent=False, generation=generation)
-                if new == old:
+                text = encode_properties(group.properties)
+                if old is not None and (old.kind, old.text) == (group.type, text):
                     continue
-                new = replace(new, generation=generation + 1)
+                generation = old.generation if old is not None else self._floor.value
+                new = _Stored(group.type, generation + 1, text)
                 changed.setdefault(fmri, {})[group.name] = new
-                properties = encode_properties(new.properties)
-                rows.append((fmri, new.name, new.type, new.generation, properties))
+                rows.append((fmri, group.name, new.kind, new.generation, text))
         if not rows:
             return
         with self._db.transaction():
@@ -72,7 +92,7 @@ class VolatileStore:
 
     def delete(self, fmri: str, group: str) -> None:
         """Delete one group if it is there."""
-        present = self.groups(fmri).get(group)
+        present = self._groups.get(fmri, _NOTHING).get(group)
         if present is None:
             return
         with self._db.transaction():
