@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roost import fmri
+from roost.manifest._normal import sorted_properties
 from roost.manifest._properties import (
     Draft,
     add_properties,
@@ -73,7 +74,7 @@ def read_dependent(node: Node) -> Dependent:
         target.get("value"),
         override=node.get("override") == "true",
         delete=node.get("delete") == "true",
-        properties=tuple(extra.properties.values()),
+        properties=sorted_properties(extra.properties.values()),
     )
 
 

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from roost.errors import ManifestError
 from roost.fmri import path_of
-from roost.manifest._source import Budget, Node, fault, parse, read_file
+from roost.manifest._source import Budget, Fault, Node, fault, parse, read_file
 
 MAX_INCLUDE_DEPTH = 8
 STANDARD_DIRECTORIES = ("/etc/svc/profile", "/lib/svc/manifest", "/var/svc/manifest")
@@ -82,7 +81,7 @@ class Includer:
         name = self._shown(path, place)
         try:
             data = read_file(path, name, self._budget, only_regular=True)
-        except ManifestError as problem:
+        except Fault as problem:
             raise fault(include, f"cannot read what it includes: {problem.why}") from None
         document = parse(data, name, self._budget)
         if document.tag != "service_bundle":

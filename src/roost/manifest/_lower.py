@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from roost import fmri
-from roost.errors import ManifestError
 from roost.manifest._dependencies import read_dependency, read_dependent
 from roost.manifest._methods import (
     PERIODIC_RESTARTER,
@@ -28,7 +27,7 @@ from roost.manifest._properties import (
     checked_name,
     read_property_group,
 )
-from roost.manifest._source import Node, fault
+from roost.manifest._source import Fault, Node, fault
 from roost.manifest._templates import read_template
 from roost.manifest._validate import Problems
 from roost.model.bundle import (
@@ -89,13 +88,13 @@ class _Entity:
     problems: Problems
     groups: dict[str, Draft] = field(default_factory=dict)
     dependents: dict[str, Dependent] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
+    deleted: dict[str, Node] = field(default_factory=dict)
 
     def attempt(self, act: Callable[[Node], None], node: Node) -> None:
         """Do it, or note why not."""
         try:
             act(node)
-        except ManifestError as problem:
+        except Fault as problem:
             self.problems.add(problem)
 
     def read_child(self, node: Node) -> None:
@@ -158,7 +157,7 @@ class _Entity:
         self._check_free(node, name)
         if name in self.groups:
             raise fault(node, f"'{name}' is defined and marked delete='true' in the same place")
-        self.deleted.append(name)
+        self.deleted[name] = node
 
     def add_schedule_restarter(self) -> None:
         """Who has a periodic or scheduled method belongs to the restarter for those."""
@@ -277,7 +276,7 @@ class _Service(_Entity):
             self.read_child(node)
 
     def _read_instance(self, node: Node, name: str) -> None:
-        checked_name(node, name, "instance")
+        checked_name(node, name, "service instance")
         present = self.instances.get(name)
         if present is None:
             node.attributes["name"] = name

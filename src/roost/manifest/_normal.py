@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
-from roost.model.properties import PropertyGroup
+from roost.model.bundle import Bundle, BundleType, Dependent, InstanceBundle, ServiceBundle
+from roost.model.properties import Property, PropertyGroup
 
 _METHODS = ("start", "stop", "refresh", "restart")
 _RANKS = {"dependency": 1, "method": 3, "notify_params": 4, "template": 6}
@@ -39,6 +40,7 @@ def _service(service: ServiceBundle, *, is_profile: bool) -> ServiceBundle:
     return replace(
         service,
         groups=_sorted(service.groups),
+        dependents=_dependents(service.dependents),
         untyped=service.untyped if is_profile else frozenset(),
         instances=tuple(_instance(found, is_profile=is_profile) for found in service.instances),
     )
@@ -61,8 +63,20 @@ def _instance(instance: InstanceBundle, *, is_profile: bool) -> InstanceBundle:
         instance,
         enabled=enabled,
         groups=_sorted(groups),
+        dependents=_dependents(instance.dependents),
         overrides=instance.overrides - {("general", "enabled")},
         untyped=instance.untyped - {("general", "enabled")} if is_profile else frozenset(),
+    )
+
+
+def sorted_properties(properties: Iterable[Property]) -> tuple[Property, ...]:
+    """A dependent's properties in canonical order."""
+    return tuple(sorted(properties, key=lambda prop: prop.name))
+
+
+def _dependents(dependents: Iterable[Dependent]) -> tuple[Dependent, ...]:
+    return tuple(
+        replace(found, properties=sorted_properties(found.properties)) for found in dependents
     )
 
 

@@ -15,13 +15,18 @@ from roost.model.properties import Property, PropertyGroup, PropertyType
 
 GROUP_TYPE = "notify_params"
 
+MAX_EVENTS = 16
+"""In one element; each has its own copy of all parameters."""
+
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def read_notifications(node: Node) -> list[Draft]:
     """A group for each event of the list ``event`` (separated by commas)."""
     event, *types = node.children
-    names = [name.strip() for name in event.get("value").split(",")]
+    names = [name.strip() for name in event.get("value").split(",", MAX_EVENTS)]
+    if len(names) > MAX_EVENTS:
+        raise fault(event, f"more than {MAX_EVENTS} events in one list")
     return [_read_event(event, name, types) for name in names]
 
 

@@ -12,29 +12,35 @@ from functools import cache
 
 from roost.errors import ManifestError
 from roost.manifest._schema import ELEMENTS, AttributeRule, ElementRule, Need
-from roost.manifest._source import Node, fault
+from roost.manifest._source import Fault, Node, fault
 
 MAX_PROBLEMS = 100
 
 
 @dataclass(slots=True)
 class Problems:
-    """The offences found so far, in order. Collecting stops at `MAX_PROBLEMS`."""
+    """The offences found so far. Collecting stops at `MAX_PROBLEMS`."""
 
     name: str
-    found: list[ManifestError] = field(default_factory=list)
+    found: list[Fault] = field(default_factory=list)
 
-    def add(self, problem: ManifestError) -> None:
+    def add(self, problem: Fault) -> None:
         """Note one more."""
         if len(self.found) < MAX_PROBLEMS:
             self.found.append(problem)
+
+    def lines(self) -> list[str]:
+        """``FILE:LINE: WHY`` of each, in the order of the document."""
+        files = list(dict.fromkeys(problem.file for problem in self.found))
+        ordered = sorted(self.found, key=lambda found: (files.index(found.file), found.line))
+        return [problem.why for problem in ordered]
 
     def raise_first(self) -> None:
         """Raise the first offence, if any; the hint leads to the others."""
         if not self.found:
             return
         others = len(self.found) - 1
-        why = self.found[0].why + (f" (and {others} more)" if others else "")
+        why = self.lines()[0] + (f" (and {others} more)" if others else "")
         hint = f"svccfg validate {self.name}" if others else ""
         raise ManifestError(f"import {self.name}", why, hint)
 
@@ -117,11 +123,11 @@ def _places(tag: str) -> Mapping[str, int]:
     return {name: place for place, particle in enumerate(content) for name in particle.tags}
 
 
-def _second(child: Node, parent: Node) -> ManifestError:
+def _second(child: Node, parent: Node) -> Fault:
     return fault(child, f"a second '{child.tag}' in '{parent.tag}', expected at most one")
 
 
-def _stranger(child: Node, parent: Node, rule: ElementRule) -> ManifestError:
+def _stranger(child: Node, parent: Node, rule: ElementRule) -> Fault:
     if child.tag not in ELEMENTS:
         return fault(child, f"there is no element '{child.tag}'")
     known = ", ".join(tag for particle in rule.content for tag in particle.tags) or "none"

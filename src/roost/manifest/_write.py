@@ -86,6 +86,8 @@ class _EntityWriter:
         self._stability: list[Node] = []
         self._template: list[Node] = []
         self._by_tag: dict[str, list[Node]] = {}
+        self._overrides = _by_group(entity.overrides)
+        self._untyped = _by_group(entity.untyped)
 
     def service(self) -> Node:
         """The ``service`` element."""
@@ -166,9 +168,7 @@ class _EntityWriter:
         return property_group_node(group, *self._marks(group))
 
     def _marks(self, group: PropertyGroup) -> tuple[set[str], set[str]]:
-        overrides = {prop for name, prop in self._entity.overrides if name == group.name}
-        untyped = {prop for name, prop in self._entity.untyped if name == group.name}
-        return overrides, untyped
+        return self._overrides.get(group.name, set()), self._untyped.get(group.name, set())
 
     def _says(self, node: Node, groups: Sequence[PropertyGroup], reader: Reader) -> bool:
         """Would reading ``node`` give these groups, with the same marks?"""
@@ -272,6 +272,13 @@ class _EntityWriter:
             return False
         parent.children.append(node)
         return True
+
+
+def _by_group(pairs: frozenset[tuple[str, str]]) -> dict[str, set[str]]:
+    by_group: dict[str, set[str]] = {}
+    for group, prop in pairs:
+        by_group.setdefault(group, set()).add(prop)
+    return by_group
 
 
 def _one(read: Callable[[Node], Draft]) -> Reader:

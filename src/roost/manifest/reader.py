@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from roost.errors import ManifestError
 from roost.manifest._include import Includer, Note, refuse_includes
 from roost.manifest._lower import lower
-from roost.manifest._source import Budget, Node, fault, parse, read_file
+from roost.manifest._source import Budget, Fault, Node, fault, parse, read_file
 from roost.manifest._validate import Problems, validate
 from roost.model.bundle import Bundle
 
@@ -37,7 +36,7 @@ def find_problems(source: str | bytes, name: str = "", *, root: str = "/") -> li
     """Everything that is wrong with a document, each as ``FILE:LINE: WHY``; empty if it is good."""
     problems = Problems(name or _name_of(source))
     _read(source, problems, root, _no_note)
-    return [problem.why for problem in problems.found]
+    return problems.lines()
 
 
 def _name_of(source: str | bytes) -> str:
@@ -47,7 +46,7 @@ def _name_of(source: str | bytes) -> str:
 def _read(source: str | bytes, problems: Problems, root: str, note: Note) -> Bundle | None:
     try:
         tree = _document(source, problems.name, root, note)
-    except ManifestError as problem:
+    except Fault as problem:
         problems.add(problem)
         return None
     validate(tree, problems, is_profile=tree.get("type") == "profile")

@@ -118,7 +118,11 @@ class _Record:
 
     def legal_name(self, key: str, kind: str) -> str:
         """A name that is one component; InvalidName if it is not legal."""
-        return fmri.check_name(self.text(key), kind)
+        return fmri.check_name(self.plain_text(key), kind)
+
+    def plain_text(self, key: str) -> str:
+        """A string of ASCII characters, as all names are."""
+        return _plain_text(self._get(key), self._at(key))
 
     def truth(self, key: str) -> bool:
         """A boolean, false if absent."""
@@ -159,7 +163,18 @@ def _wrong(path: str, wanted: str) -> InvalidValue:
 def _text(value: object, path: str) -> str:
     if not isinstance(value, str):
         raise _wrong(path, "a string")
+    try:
+        value.encode(errors="surrogateescape")  # which stands for bytes that are not UTF-8
+    except UnicodeEncodeError:
+        raise _wrong(path, "a string of characters") from None
     return value
+
+
+def _plain_text(value: object, path: str) -> str:
+    text = _text(value, path)
+    if not text.isascii():
+        raise _wrong(path, "a string of ASCII characters")
+    return text
 
 
 def _check_distinct(path: str, names: Iterable[str]) -> None:
@@ -172,7 +187,7 @@ def _check_distinct(path: str, names: Iterable[str]) -> None:
 
 def _service(value: object, path: str) -> ServiceBundle:
     record = _Record(value, path)
-    name = record.text("name")
+    name = record.plain_text("name")
     if not fmri.is_service_name(name):
         raise InvalidName(f"use '{name}' as the name of a service", "it is not a legal one")
     instances = record.each("instances", _instance)
@@ -215,7 +230,7 @@ def _group(record: _Record, untyped: Pairs) -> PropertyGroup:
     name = record.legal_name("name", "property group")
     kind = record.text("type", "")
     if kind:
-        fmri.check_name(kind, "property group type")
+        record.legal_name("type", "property group type")
     unchecked = {prop for group, prop in untyped if group == name}
     properties = record.each(
         "properties", lambda value, path: _property(_Record(value, path), unchecked)
@@ -243,7 +258,7 @@ def _dependents(record: _Record) -> tuple[Dependent, ...]:
 
 def _dependent(value: object, path: str) -> Dependent:
     record = _Record(value, path)
-    target = record.text("target")
+    target = record.plain_text("target")
     if fmri.parse(target).group is not None:
         raise _wrong(f"{path}.target", "the FMRI of a service or an instance")
     properties = record.each("properties", lambda one, at: _property(_Record(one, at), set()))
@@ -260,9 +275,10 @@ def _dependent(value: object, path: str) -> Dependent:
 
 
 def _deleted_groups(record: _Record) -> tuple[str, ...]:
-    return record.each(
-        "deleted_groups", lambda value, path: fmri.check_name(_text(value, path), "property group")
-    )
+    def name(value: object, path: str) -> str:
+        return fmri.check_name(_plain_text(value, path), "property group")
+
+    return record.each("deleted_groups", name)
 
 
 def _pairs(record: _Record, key: str) -> Pairs:
