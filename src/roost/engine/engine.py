@@ -21,7 +21,6 @@ its queue. The flow of the operations themselves is in `operations`.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 
 from roost.engine.commands import (
@@ -46,14 +45,13 @@ from roost.engine.events import (
     InstanceRemoved,
     MaintenanceRequested,
     MethodExited,
-    MethodName,
     RefreshRequested,
     RestartRequested,
     ShutdownRequested,
     TimerFired,
 )
 from roost.engine.graph import Graph, PathProbe, reacts
-from roost.engine.node import Mark, Node, StopKind, Value
+from roost.engine.node import Mark, Node, Phase, StopKind, Value
 from roost.engine.operations import Operations
 from roost.engine.reasons import Aux, Reason
 from roost.engine.states import State
@@ -78,7 +76,7 @@ class Engine(Operations):
 
     def __init__(self, path_exists: PathProbe = _no_path) -> None:
         super().__init__(Graph(path_exists))
-        self._order = itertools.count(1)
+        self._last_order = 0
         self._new: dict[str, None] = {}
 
     def fork(self) -> Engine:
@@ -86,10 +84,11 @@ class Engine(Operations):
         twin = Engine(self.graph.path_exists)
         twin.graph = self.graph.copy()
         twin.now_s = self.now_s
-        twin._order = itertools.count(next(self._order) + 1)
+        twin._last_order = self._last_order
         twin._timers = dict(self._timers)
-        twin._next_timer = itertools.count(next(self._next_timer) + 1)
+        twin._last_timer = self._last_timer
         twin.is_shutting_down = self.is_shutting_down
+        twin._is_down = self._is_down
         return twin
 
     def step(self, events: Iterable[Event]) -> list[Command]:
@@ -149,7 +148,8 @@ class Engine(Operations):
                 self._request(node, event)
             case MaintenanceRequested(immediate=True):
                 self._drop_everything(node)
-                self._enter_maintenance(node, _maintenance_reason(event))
+                if node.state is not State.MAINTENANCE:
+                    self._enter_maintenance(node, _maintenance_reason(event))
             case _:
                 self._request(node, event)
 
@@ -157,7 +157,7 @@ class Engine(Operations):
         if event.fmri in self.graph.nodes:
             return
         node = Node(event.fmri, event.config, event.enabled, event.override)
-        node.order = next(self._order)
+        node.order = self._next_order()
         node.since_s = self.now_s
         self.graph.add(node)
         self._new[node.fmri] = None
@@ -171,19 +171,25 @@ class Engine(Operations):
         self._new.pop(node.fmri, None)
         self._after_removal(node)
 
+    def _next_order(self) -> int:
+        self._last_order += 1
+        return self._last_order
+
     def _reconfigure(self, node: Node, event: RefreshRequested) -> None:
         """New dependency edges count at once, before the refresh itself (d.11)."""
+        self._wake_marked_below(node)
         self.graph.unlink(node)
         node.config = event.config
-        node.order = next(self._order)
+        node.order = self._next_order()
         self.graph.link(node)
+        self._find_cycle(node)
         self._touch(node)
 
     def _set_enabled(self, node: Node, event: EnabledChanged) -> None:
         was = node.is_enabled
         node.enabled, node.override = event.enabled, event.override
-        if node.is_enabled == was:
-            return
+        if node.is_enabled == was and (was or node.state is not State.MAINTENANCE):
+            return  # a disable leaves maintenance even if the flag was off before
         self._log(node, "Enabled." if node.is_enabled else "Disabled.")
         self._touch_dependents(node)
         if node.is_enabled:
@@ -208,7 +214,7 @@ class Engine(Operations):
 
     def _fault_while_busy(self, node: Node, event: ContractFaulted | ChildExited) -> None:
         """Faults of a contract that is being stopped are expected; others wait their turn."""
-        if node.operation is None or node.operation.method is not MethodName.STOP:
+        if not node.is_stopping:
             node.queue.append(event)
 
     def _carry_out(self, node: Node, event: Event) -> None:
@@ -235,8 +241,8 @@ class Engine(Operations):
                 raise AssertionError(f"no rule for {event}")
 
     def _restart(self, node: Node, event: RestartRequested) -> None:
-        if not node.state.is_running:
-            return  # d.9: silently ignored
+        if not node.state.is_running or node.mark is not None:
+            return  # d.9: silently ignored; what is about to stop stops in its turn
         node.starts_s.clear()
         if event.dump_core and node.is_populated:
             self._emit(Kill(node.fmri, Scope.SERVICE, 6))
@@ -256,7 +262,7 @@ class Engine(Operations):
         if node.has_contract:
             self._emit(AbandonContract(node.fmri))
             node.has_contract = node.is_populated = False
-        node.order = next(self._order)
+        node.order = self._next_order()
         self._move(node, State.UNINITIALIZED, None, reason)
         self._new[node.fmri] = None
 
@@ -276,8 +282,7 @@ class Engine(Operations):
             self._initialise_new()
             self._settle_worth()
             if self._awake:
-                fmri = next(iter(self._awake))
-                del self._awake[fmri]
+                fmri, _ = self._awake.popitem(last=False)
                 node = self.graph.nodes.get(fmri)
                 if node is not None:
                     self._reconsider(node)
@@ -293,6 +298,8 @@ class Engine(Operations):
         new = [self.graph.nodes[fmri] for fmri in self._new]
         self._new.clear()
         for node in sorted(new, key=lambda node: node.order):
+            if node.state is not State.UNINITIALIZED:
+                continue  # put into maintenance by a request that came with it
             if self._refuse_misconfigured(node) or node.config.restarter != MASTER_RESTARTER:
                 continue
             aux = node.reason.aux
@@ -302,10 +309,13 @@ class Engine(Operations):
             target = State.OFFLINE if node.is_enabled else State.DISABLED
             self._move(node, target, None, Reason(aux))
 
-    def _refuse_misconfigured(self, node: Node) -> bool:
-        """Maintenance for a cycle or unusable dependencies; True if it is so."""
+    def _find_cycle(self, node: Node) -> None:
         node.cycle = self.graph.cycle_through(node)
         node.is_cyclic = bool(node.cycle)
+
+    def _refuse_misconfigured(self, node: Node) -> bool:
+        """Maintenance for a cycle or unusable dependencies; True if it is so."""
+        self._find_cycle(node)
         if node.is_cyclic:
             path = " -> ".join(node.cycle)
             reason = Reason(Aux.DEPENDENCY_CYCLE, detail=path)
@@ -334,8 +344,7 @@ class Engine(Operations):
 
     def _settle_worth(self) -> None:
         while self._dirty:
-            fmri = next(iter(self._dirty))
-            del self._dirty[fmri]
+            fmri, _ = self._dirty.popitem(last=False)
             node = self.graph.nodes.get(fmri)
             if node is None:
                 continue
@@ -348,6 +357,9 @@ class Engine(Operations):
 
     def _reconsider(self, node: Node) -> None:
         """Let an instance act on what is wanted, if no method of it is running."""
+        operation = node.operation
+        if operation is not None and operation.phase is Phase.RETRY:
+            self._retry_start(node, operation)
         while node.is_idle:
             if node.queue:
                 self._carry_out(node, node.queue.popleft())
@@ -360,7 +372,7 @@ class Engine(Operations):
         if node.state.is_running:
             return self._act_running(node)
         node.pending_stop = None
-        node.mark = None
+        self._drop_mark(node)
         if node.state is State.DISABLED and node.is_enabled and not self.is_shutting_down:
             self._move(node, State.OFFLINE, None, Reason(Aux.ENABLE_REQUEST))
         elif node.state is State.OFFLINE and not node.is_enabled:
@@ -378,6 +390,14 @@ class Engine(Operations):
             and node.value is Value.SATISFIED
             and node.throttle is None
             and not self.is_shutting_down
+            and not self._needs_what_stops(node)
+        )
+
+    def _needs_what_stops(self, node: Node) -> bool:
+        """Would it be stopped again when a marked target goes (d.5)?"""
+        return any(
+            target.mark is not None and self._counts_for_order(node, target.fmri)
+            for target in self.graph.targets_of(node)
         )
 
     def _act_running(self, node: Node) -> bool:
@@ -412,7 +432,12 @@ class Engine(Operations):
     # --- reverse-order stops (d.5) and shutdown ---------------------------------------
 
     def _counts_for_order(self, dependent: Node, fmri: str) -> bool:
-        """Must ``dependent`` be down before this instance is stopped?"""
+        """Must ``dependent`` be down before this instance is stopped?
+
+        One that closes a cycle is about to leave for maintenance: nobody waits for it.
+        """
+        if dependent.is_cyclic:
+            return False
         for group in self.graph.edges(dependent, fmri):
             if group.grouping is Grouping.EXCLUDE_ALL:
                 continue
@@ -424,11 +449,13 @@ class Engine(Operations):
         """Mark the instance, and all running dependents that have to stop before it."""
         node.mark, node.mark_cause = Mark.DISABLE, node.fmri
         self._touch_dependents(node)
-        work = [node]
+        self._spread_marks([node])
+
+    def _spread_marks(self, work: list[Node]) -> None:
         while work:
             here = work.pop()
             for dependent in self.graph.dependents_of(here.fmri):
-                if dependent.mark is not None or dependent is node:
+                if dependent.mark is not None:
                     continue
                 if not (dependent.state.is_running or dependent.is_starting):
                     continue
@@ -440,21 +467,29 @@ class Engine(Operations):
 
     def _unmark(self, node: Node) -> None:
         """The instance is enabled again: take back the marks that its disable has spread."""
-        if node.mark is not Mark.DISABLE or not node.is_idle:
+        if node.mark is not Mark.DISABLE or node.is_stopping or self.is_shutting_down:
             return
-        node.mark = None
-        self._touch_dependents(node)
-        work = [node]
-        while work:
-            here = work.pop()
-            for dependent in self.graph.dependents_of(here.fmri):
-                if dependent.mark is Mark.OFFLINE and dependent.mark_cause == here.fmri:
-                    dependent.mark = None
-                    self._touch_dependents(dependent)
-                    work.append(dependent)
-        for other in self.graph.nodes.values():
-            if other.mark is Mark.DISABLE:
-                self._mark_for_disable(other)
+        free = [node]
+        for here in free:  # grows
+            here.mark = None
+            self._wake(here)
+            self._touch_dependents(here)
+            free += [
+                dependent
+                for dependent in self.graph.dependents_of(here.fmri)
+                if dependent.mark is Mark.OFFLINE and dependent.mark_cause == here.fmri
+            ]
+        self._spread_marks(self._marked_below(free))
+
+    def _marked_below(self, nodes: Iterable[Node]) -> list[Node]:
+        """The targets of these that are still marked: for another's sake."""
+        marked = {
+            target.fmri: target
+            for node in nodes
+            for target in self.graph.targets_of(node)
+            if target.mark is not None
+        }
+        return list(marked.values())
 
     def _running_above(self, node: Node) -> bool:
         """Is some marked dependent still up (or on its way)?"""
@@ -496,13 +531,10 @@ class Engine(Operations):
                     if group.restart_on is not RestartOn.ERROR:
                         dependent.starts_s.clear()
                     self._must_stop(dependent, node)
-        for target in self.graph.targets_of(node):
-            if target.mark is not None:
-                self._wake(target)
 
     def _entered_running(self, node: Node) -> None:
         for dependent in self.graph.dependents_of(node.fmri):
-            if not dependent.state.is_running or dependent is node:
+            if dependent is node or not (dependent.state.is_running or dependent.is_starting):
                 continue
             for group in self.graph.edges(dependent, node.fmri):
                 if group.grouping is Grouping.EXCLUDE_ALL:
@@ -527,10 +559,7 @@ class Engine(Operations):
 
     def _must_stop(self, dependent: Node, cause: Node) -> None:
         """Dependency activity: stop it now, or when its present method has ended (d.4)."""
-        if dependent.mark is not None:
-            return  # its stop is arranged already, in reverse order
-        operation = dependent.operation
-        if operation is not None and operation.method is MethodName.STOP:
+        if dependent.is_stopping:
             return
         reason = Reason(Aux.DEPENDENCY_ACTIVITY, cause=cause.fmri)
         dependent.pending_stop = (reason, StopKind.OTHER)

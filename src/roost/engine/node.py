@@ -43,6 +43,7 @@ class Phase(Enum):
     METHOD = "the method runs"
     DRAIN = "waits until the contract is empty"
     CLEANUP = "waits until what a failed start left behind is gone"
+    RETRY = "waits until the worth of its dependencies is settled, to start again or not"
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ class Node:
     starts_s: list[float] = field(default_factory=list)
     """Times of the last starts, oldest first."""
     fault_count: int = 0
+    """Failures in a row of the method under way."""
     has_contract: bool = False
     is_populated: bool = False
     is_transient_once: bool = False
@@ -111,6 +113,11 @@ class Node:
     def is_starting(self) -> bool:
         """Its start method is running."""
         return self.operation is not None and self.operation.method is MethodName.START
+
+    @property
+    def is_stopping(self) -> bool:
+        """Its stop is under way."""
+        return self.operation is not None and self.operation.method is MethodName.STOP
 
     @property
     def is_tracked(self) -> bool:

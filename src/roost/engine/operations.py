@@ -8,8 +8,7 @@ time and calls the hooks at the bottom when it moves.
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
+from collections import OrderedDict, deque
 
 from roost.engine.commands import (
     AbandonContract,
@@ -27,7 +26,7 @@ from roost.engine.commands import (
 from roost.engine.config import Method, MethodKind, Model
 from roost.engine.events import ChildExited, ContractFaulted, ExitStatus, MethodExited, MethodName
 from roost.engine.graph import Graph
-from roost.engine.node import Node, Operation, Phase, StopKind
+from roost.engine.node import Node, Operation, Phase, StopKind, Value
 from roost.engine.reasons import Aux, Reason, console_phrase, stop_phrase
 from roost.engine.states import MOVES, State
 
@@ -52,10 +51,10 @@ class Operations:
         self.is_shutting_down = False
         self._is_down = False
         self._commands: list[Command] = []
-        self._dirty: dict[str, None] = {}
-        self._awake: dict[str, None] = {}
+        self._dirty: OrderedDict[str, None] = OrderedDict()
+        self._awake: OrderedDict[str, None] = OrderedDict()
         self._timers: dict[int, str] = {}
-        self._next_timer = itertools.count(1)
+        self._last_timer = 0
 
     # --- starting ---------------------------------------------------------------------
 
@@ -69,19 +68,18 @@ class Operations:
             return
         reason = Reason(Aux.DEPENDENCIES_SATISFIED)
         self._move(node, State.OFFLINE, State.ONLINE, reason)
-        node.operation = Operation(MethodName.START, State.ONLINE, reason)
+        operation = _begin(node, Operation(MethodName.START, State.ONLINE, reason))
         kind = node.config.start.kind
         if kind is MethodKind.EXEC:
             self._run(node, node.config.start)
         elif kind is MethodKind.KILL:
             refusal = ExitStatus(refusal="':kill' cannot start a service")
-            self._give_up(node, node.operation, refusal)
+            self._give_up(node, operation, refusal)
         else:
             self._started(node, ExitStatus(code=0))
 
     def _started(self, node: Node, status: ExitStatus) -> None:
         operation = self._end_operation(node)
-        node.fault_count = 0
         node.is_transient_once = status.code == NO_DAEMON_CODE
         if node.config.start.kind is MethodKind.EXEC:
             node.has_contract = node.is_tracked
@@ -101,7 +99,13 @@ class Operations:
             operation.phase = Phase.CLEANUP
             self._emit(Kill(node.fmri, Scope.SERVICE, SIGKILL))
         else:
-            self._retry_start(node, operation)
+            self._await_retry(node, operation)
+
+    def _await_retry(self, node: Node, operation: Operation) -> None:
+        """Whether to start again is decided when the values stand still."""
+        operation.phase = Phase.RETRY
+        self._touch(node)
+        self._wake(node)
 
     def _retry_start(self, node: Node, operation: Operation) -> None:
         status = operation.failure or ExitStatus()
@@ -110,6 +114,9 @@ class Operations:
             self._move(node, State.OFFLINE, None, Reason(Aux.DISABLE_REQUEST))
         elif self._is_final(node, operation, status):
             self._give_up(node, operation, status)
+        elif node.value is not Value.SATISFIED:
+            self._end_operation(node)
+            self._move(node, State.OFFLINE, None, Reason(Aux.DEPENDENCY_ACTIVITY))
         else:
             waiting = [e for e in node.queue if not isinstance(e, ContractFaulted | ChildExited)]
             node.queue = deque(waiting)
@@ -133,7 +140,7 @@ class Operations:
         self._log(node, f"Stopping because {stop_phrase(reason)}.")
         node.pending_stop = None
         self._move(node, node.state, target, reason)
-        node.operation = Operation(MethodName.STOP, target, reason, kind)
+        operation = _begin(node, Operation(MethodName.STOP, target, reason, kind))
         method = node.config.stop
         if not node.is_tracked:
             if method.kind is MethodKind.EXEC:
@@ -142,7 +149,7 @@ class Operations:
                 refusal = ExitStatus(
                     refusal="':kill' has no processes to stop in a transient service"
                 )
-                self._give_up(node, node.operation, refusal)
+                self._give_up(node, operation, refusal)
             else:
                 self._stopped(node)
         elif not node.has_contract:
@@ -153,21 +160,22 @@ class Operations:
             self._log(node, f"Executing stop method ({_shown(method)}).")
             if method.kind is MethodKind.KILL and node.is_populated:
                 self._emit(Kill(node.fmri, Scope.SERVICE, method.signal))
-            self._set_timer(node, node.operation, method.timeout_s)
-            self._drain(node, node.operation)
+            self._set_timer(node, operation, method.timeout_s)
+            self._drain(node, operation)
 
     def _drain(self, node: Node, operation: Operation) -> None:
         """The stop method is done; the stop is done when no process is left."""
         if node.is_tracked and node.is_populated:
             operation.phase = Phase.DRAIN
+            if operation.timed_out:  # its method has used up all the time there was
+                self._emit(Kill(node.fmri, Scope.SERVICE, SIGKILL, timed_out=True))
         else:
             self._stopped(node)
 
     def _stopped(self, node: Node) -> None:
         operation = self._end_operation(node)
         node.has_contract = node.is_populated = False
-        node.fault_count = 0 if operation.kind is not StopKind.FAULT else node.fault_count
-        node.mark = None
+        self._drop_mark(node)
         if operation.target is State.MAINTENANCE:
             self._enter_maintenance(node, operation.reason, operation.kind)
         else:
@@ -181,7 +189,7 @@ class Operations:
             return
         reason = Reason(Aux.REFRESH)
         self._move(node, node.state, node.state, reason)
-        node.operation = Operation(MethodName.REFRESH, node.state, reason)
+        _begin(node, Operation(MethodName.REFRESH, node.state, reason))
         method = node.config.refresh
         if method.kind is MethodKind.EXEC:
             self._run(node, method)
@@ -194,7 +202,6 @@ class Operations:
 
     def _refreshed(self, node: Node) -> None:
         operation = self._end_operation(node)
-        node.fault_count = 0
         self._move(node, node.state, None, operation.reason)
         self._was_refreshed(node)
 
@@ -233,7 +240,7 @@ class Operations:
         node.is_populated = False
         operation = node.operation
         if operation is not None and operation.phase is Phase.CLEANUP:
-            self._retry_start(node, operation)
+            self._await_retry(node, operation)
         elif operation is not None and operation.phase is Phase.DRAIN:
             if operation.timed_out:
                 self._give_up(node, operation, ExitStatus(signal=SIGKILL))
@@ -247,13 +254,11 @@ class Operations:
         status = event.status
         if status.code == 0:
             node.starts_s.clear()
-            node.fault_count = 0
             self._stop(node, State.OFFLINE, Reason(Aux.CT_EV_EXIT))
         elif status.code == 96:
             reason = Reason(Aux.METHOD_FAILED, method=MethodName.START, status=status)
             self._stop(node, State.MAINTENANCE, reason, StopKind.FAULT)
         else:
-            node.fault_count += 1
             recent = node.starts_s[-DEFAULT_FAILURE_COUNT:]
             span_s = self.now_s - recent[0] if recent else 0.0
             if len(recent) == DEFAULT_FAILURE_COUNT and span_s < DEFAULT_FAILURE_COUNT:
@@ -307,7 +312,7 @@ class Operations:
     def _enter_maintenance(
         self, node: Node, reason: Reason, kind: StopKind = StopKind.OTHER
     ) -> None:
-        node.mark = None
+        self._drop_mark(node)
         if phrase := console_phrase(reason):
             self._emit(
                 ConsoleLine(node.fmri, f"{node.fmri[5:]} {phrase} (see 'svcs -xv' for details)")
@@ -327,7 +332,8 @@ class Operations:
             node.throttle = None
         if node.has_contract or node.is_populated:
             self._emit(AbandonContract(node.fmri))
-        node.operation = node.pending_stop = node.mark = None
+        self._drop_mark(node)
+        node.operation = node.pending_stop = None
         node.has_contract = node.is_populated = False
         node.queue.clear()
 
@@ -404,8 +410,20 @@ class Operations:
         """Let it reconsider what to do, once the values stand still."""
         self._awake[node.fmri] = None
 
+    def _drop_mark(self, node: Node) -> None:
+        """Its part in a reverse-order stop is over: those that waited for it look again."""
+        if node.mark is None:
+            return
+        node.mark, node.mark_cause = None, ""
+        self._wake_marked_below(node)
+
+    def _wake_marked_below(self, node: Node) -> None:
+        for target in self.graph.targets_of(node):
+            if target.mark is not None:
+                self._wake(target)
+
     def _new_timer(self, node: Node, delay_s: float) -> int:
-        timer = next(self._next_timer)
+        self._last_timer = timer = self._last_timer + 1
         self._timers[timer] = node.fmri
         self._emit(SetTimer(node.fmri, timer, delay_s))
         return timer
@@ -434,6 +452,13 @@ class Operations:
 
     def _was_refreshed(self, node: Node) -> None:
         raise NotImplementedError
+
+
+def _begin(node: Node, operation: Operation) -> Operation:
+    """Enter a new operation; failures are counted for each one afresh."""
+    node.operation = operation
+    node.fault_count = 0
+    return operation
 
 
 def _shown(method: Method) -> str:
