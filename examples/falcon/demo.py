@@ -297,7 +297,8 @@ def unlock(falcon: Falcon, passphrase: Path) -> None:
 
     def tell(transition: Transition) -> None:
         fmri = typed.text(transition, "fmri")
-        if typed.text(transition, "state") in RUNNING and fmri not in told:
+        is_news = fmri in held and fmri not in told
+        if typed.text(transition, "state") in RUNNING and is_news:
             told.add(fmri)
             falcon.screen.say(f"online  {fmri}")
 
