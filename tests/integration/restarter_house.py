@@ -4,6 +4,7 @@ test_restarter modules share. Every wait is for an event or a fact, and is bound
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,6 +146,13 @@ class House:
 
     def until_told(self, happening: Happening) -> None:
         self.until(lambda: happening in self.diary)
+
+    def watch(self, is_so: Callable[[], bool]) -> None:
+        """Wait until ``is_so`` without a turn of the loop: nothing is reaped meanwhile."""
+        end = self.loop.now() + BOUND_S
+        while not is_so():
+            assert self.loop.now() < end, "watched in vain"
+            os.sched_yield()
 
     def settle(self) -> None:
         """Turn until all that is known already was told."""

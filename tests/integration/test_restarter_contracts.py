@@ -63,6 +63,50 @@ def test_a_daemon_stays_in_its_contract_however_it_leaves_its_parent(
     assert house.restarter.processes(X) == []
 
 
+@pytest.mark.parametrize(
+    "orphan",
+    [
+        # known by its session only
+        "env -i sleep 1000 >/dev/null 2>&1 &",
+        # known by its log only
+        "setsid env -i sleep 1000 &",
+        # known by SMF's variables only
+        "setsid env -i SMF_FMRI=$SMF_FMRI SMF_METHOD=start sleep 1000 >/dev/null 2>&1 &",
+    ],
+)
+def test_an_orphan_is_known_even_if_no_tracked_process_died(house: House, orphan: str) -> None:
+    daemon = house.script("daemon", f"({orphan})\nexec sleep 1000")
+    house.finish(house.script("start", f"{daemon} &\nexit 0"))
+    house.until(lambda: [p.arguments for p in house.restarter.processes(X)] == ["sleep 1000"] * 2)
+    house.kill(signal.SIGTERM)
+    house.until_told(emptied())
+
+
+def test_an_orphan_of_an_abandoned_contract_joins_no_other(house: House) -> None:
+    fifo = house.root / "fifo"
+    os.mkfifo(fifo)
+    text = f"read line < {fifo}\nsetsid sleep 4321 >/dev/null 2>&1 &\nexit 0"
+    daemon = house.script("daemon", text)
+    house.finish(house.script("x", f"{daemon} &\nexit 0"), instance=X)
+    house.finish(house.script("y", "sleep 1000 &\nsleep 1000 &\nexit 0"), instance=Y)
+    house.until(lambda: len(house.pids(X)) == 1 and len(house.pids(Y)) == 2)
+    (left,) = house.pids(X)
+    first, second = house.pids(Y)
+    house.restarter.abandon(X)
+    fifo.write_text("go\n")
+    os.kill(first, signal.SIGKILL)
+    proc = ProcFs()
+
+    def is_dead(pid: int) -> bool:
+        stat = proc.stat(pid)
+        return stat is not None and stat.state == "Z"
+
+    # One reading finds both: the loss of Y, and the orphan of what X left.
+    house.watch(lambda: is_dead(left) and is_dead(first))
+    house.until_told(("faulted", Y, Fault.SIGNAL))
+    assert house.pids(Y) == [second]
+
+
 def test_two_services_that_daemonize_at_once_keep_apart(house: House) -> None:
     daemon = house.script("daemon", "(setsid sleep 1000 &) ; exit 0")
     house.run(daemon, instance=X)

@@ -40,10 +40,10 @@ def _round(proc: ProcFs, number: int, patience_s: float) -> list[int]:
     while True:
         _reap_all()
         left = _descendants(proc)
-        for pid in set(left) - reached:
+        for pid in [pid for pid in left if pid not in reached]:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
-        reached |= set(left)
+        reached.update(left)
         remaining_s = end - time.monotonic()
         if not left or remaining_s <= 0:
             return left

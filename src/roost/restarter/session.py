@@ -99,7 +99,7 @@ class SessionContracts:
         """Every direct child that was looked at; None for one that belongs to nobody."""
         become_subreaper()
         loop.on_signal(signal.SIGCHLD, self.reap)
-        loop.call_soon(self.reap)
+        self.reap()  # what died before the signal had a handler
 
     # --- the Contracts protocol ---------------------------------------------------------
 
@@ -173,15 +173,18 @@ class SessionContracts:
         kept = self._contracts.get(contract)
         if kept is None:
             return 0
-        reached: set[int] = set()
-        alive: set[int] = set()
+        tried: set[int] = set()
+        reached: list[int] = []
+        alive: list[int] = []
         for _ in range(_KILL_ROUNDS if number == signal.SIGKILL else 1):
-            alive = set(self.pids(contract))
-            fresh = alive - reached
+            alive = self.pids(contract)
+            fresh = [pid for pid in alive if pid not in tried]
             if not fresh:
                 break
             self._note_sessions(kept, fresh)
-            reached |= {pid for pid in fresh if _send(pid, number)}
+            # Parents first: one that saw its child die would act on that, not on the signal.
+            reached += [pid for pid in fresh if _send(pid, number)]
+            tried.update(fresh)
         kept.sent = {pid: sent for pid, sent in kept.sent.items() if pid in alive}
         for pid in reached:
             kept.sent.setdefault(pid, set()).add(number)
