@@ -22,6 +22,8 @@ MAX_BYTES = 16 * 2**20
 """Bound on one document, and on a document with all that it includes."""
 MAX_DEPTH = 32
 MAX_ELEMENTS = 100_000
+MAX_MESSAGE = 500
+"""Characters of a message that quotes the document."""
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 XINCLUDE_NAMESPACES = ("http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude")
@@ -81,9 +83,15 @@ class Fault(ManifestError):
 
     def __init__(self, file: str, line: int, why: str) -> None:
         where = f"{file}:{line}" if line else file
-        super().__init__(f"import {file}", f"{where}: {why}")
+        super().__init__(f"import {file}", f"{where}: {_one_line(why)}")
         self.file = file
         self.line = line
+
+
+def _one_line(text: str) -> str:
+    """What a document says may be long, and hold line breaks and codes for terminals."""
+    cut = text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 3] + "..."
+    return "".join(char if char.isprintable() else " " for char in cut)
 
 
 def fault(node: Node, why: str) -> Fault:

@@ -184,3 +184,11 @@ def test_the_name_of_a_file_is_its_path(tmp_path: Path) -> None:
     with pytest.raises(ManifestError) as caught:
         read_bundle(str(path))
     assert str(caught.value) == f"cannot import {path}: {why}"
+
+
+def test_what_is_quoted_is_short_and_printable() -> None:
+    value = "&#10;\u009b31m" + "x" * 1000
+    why = refusal(service(f"<instance name='a' enabled='{value}'/>"))
+    assert why.isprintable()
+    assert why.startswith("test.xml:3: attribute 'enabled' of 'instance' is ' 31mxxx")
+    assert why.endswith("xxx...")
