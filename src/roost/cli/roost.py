@@ -98,6 +98,12 @@ def _storage(arguments: list[str]) -> int:
     return storage_main(arguments)
 
 
+def _completion(arguments: list[str]) -> int:
+    from roost.cli.completion import main as completion_main  # noqa: PLC0415
+
+    return completion_main(arguments)
+
+
 def _shutdown(arguments: list[str]) -> int:
     return run(_SHUTDOWN, _shutdown_body, arguments)
 
@@ -187,6 +193,7 @@ _SUBCOMMANDS = {
         _Subcommand("storage", "Make and check the files of sealed storage", _storage),
         _Subcommand("status", "Tell how svc.startd is", _status),
         _Subcommand("shutdown", "Stop everything in order", _shutdown),
+        _Subcommand("completion", "Print a script that completes commands in a shell", _completion),
         _Subcommand("version", "Print the version", _version),
         _Subcommand("help", "Print this help, or that of a subcommand", _help),
     )
@@ -198,9 +205,24 @@ SYNTAX = Syntax(
     ("[-R DIR] SUBCOMMAND [OPTION]... [OPERAND]...",),
     (ROOT, Option("--version", "print the version"), *HELP),
     "Subcommands:\n"
-    + "\n".join(f"  {command.name:<9} {command.help.lower()}" for command in _SUBCOMMANDS.values())
+    + "\n".join(f"  {command.name:<10} {command.help.lower()}" for command in _SUBCOMMANDS.values())
     + "\n\nServices are seen and changed with svcs, svcadm, svccfg and svcprop.",
 )
+
+
+def syntaxes() -> dict[str, Syntax | None]:
+    """How each subcommand is used; None for those that have no options."""
+    from roost.cli import completion, storage, unlock  # noqa: PLC0415  `roost run` wants none
+
+    known = {
+        "run": _RUN,
+        "unlock": unlock.SYNTAX,
+        "storage": storage.SYNTAX,
+        "status": _STATUS,
+        "shutdown": _SHUTDOWN,
+        "completion": completion.SYNTAX,
+    }
+    return {name: known.get(name) for name in _SUBCOMMANDS}
 
 
 if __name__ == "__main__":

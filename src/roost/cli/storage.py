@@ -148,5 +148,10 @@ SYNTAX = Syntax(
 )  # fmt: skip
 
 
+def syntaxes() -> list[Syntax]:
+    """How each subcommand is used."""
+    return [command.syntax for command in _SUBCOMMANDS.values()]
+
+
 if __name__ == "__main__":
     sys.exit(main())
