@@ -37,7 +37,9 @@ ESCAPES = {
     "no environment": "env -i /bin/sh -c 'sleep 1000 &'",
     "no environment, own session": "setsid env -i sleep 1000 &",
     "only SMF's variables": "setsid env -u ROOST_CONTRACT sleep 1000 >/dev/null 2>&1 &",
-    "nothing left of it": "setsid env -i sleep 1000 >/dev/null 2>&1 &",
+    "nothing left of it": """
+        setsid env -i sleep 1000 >/dev/null 2>&1 &
+        while read -r name </proc/$!/comm; [ "$name" != sleep ]; do :; done""",
 }
 
 

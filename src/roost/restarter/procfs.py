@@ -75,6 +75,13 @@ class ProcFs:
                 found.setdefault(wanted[name], value.decode(errors="replace"))
         return found
 
+    def is_between_programs(self, pid: int) -> bool:
+        """Is ``pid`` in the midst of exec, so that its arguments and environment look empty?"""
+        if self._read(f"{pid}/cmdline"):
+            return False
+        stat = self.stat(pid)
+        return stat is not None and stat.state not in "ZX"
+
     def open_files(self, pid: int, fds: Iterable[int]) -> set[str]:
         """The paths behind some descriptors of ``pid``."""
         found = set()

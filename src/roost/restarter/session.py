@@ -45,6 +45,9 @@ _STEADY_READINGS = 5
 _KILL_ROUNDS = 100
 """Bound on hunting down a contract that forks as fast as it is killed."""
 
+_EXEC_PATIENCE_S = 0.05
+"""How long a process that is in the midst of exec is looked at again and again."""
+
 
 def become_subreaper() -> None:
     """Make this process the parent of orphaned descendants; SystemCallFailed if refused."""
@@ -237,7 +240,7 @@ class SessionContracts:
                 self._attribute(pid, suspect)
 
     def _attribute(self, pid: int, suspect: _Contract | None) -> None:
-        found = self._proc.variables(pid, _ATTRIBUTES)
+        found = self._variables(pid)
         stat = self._proc.stat(pid)
         session = stat.session if stat is not None and stat.session != self._session else 0
         kept = self._by_environment(found)
@@ -248,6 +251,20 @@ class SessionContracts:
             kept.members.add(pid)
             if session:
                 kept.sessions.add(session)
+
+    def _variables(self, pid: int) -> dict[str, str]:
+        """What its environment says of where it belongs.
+
+        For a moment within exec a process has none; whoever believed that would take an
+        orphan of one service for another's.
+        """
+        end = time.monotonic() + _EXEC_PATIENCE_S
+        while not (found := self._proc.variables(pid, _ATTRIBUTES)):
+            if time.monotonic() > end or not self._proc.is_between_programs(pid):
+                # It may have come out of exec between the two readings.
+                return self._proc.variables(pid, _ATTRIBUTES)
+            os.sched_yield()
+        return found
 
     def _by_environment(self, found: dict[str, str]) -> _Contract | None:
         if CONTRACT_VARIABLE in found:

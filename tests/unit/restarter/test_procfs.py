@@ -62,6 +62,12 @@ def test_variables_are_picked_and_the_first_wins(proc: ProcFs) -> None:
     assert proc.variables(99, ("A",)) == {}
 
 
+def test_a_process_without_arguments_is_between_programs(proc: ProcFs) -> None:
+    assert not proc.is_between_programs(10)
+    assert proc.is_between_programs(11)
+    assert not proc.is_between_programs(99)
+
+
 def test_open_files(proc: ProcFs) -> None:
     assert proc.open_files(10, (1, 2)) == {"/var/svc/log/x:y.log"}
 
