@@ -297,10 +297,16 @@ class Engine(Operations):
             return
         new = [self.graph.nodes[fmri] for fmri in self._new]
         self._new.clear()
+        for node in new:
+            node.is_cyclic, node.cycle = False, ()  # each is judged afresh
+        suspects = self.graph.on_cycles(new)
         for node in sorted(new, key=lambda node: node.order):
             if node.state is not State.UNINITIALIZED:
                 continue  # put into maintenance by a request that came with it
-            if self._refuse_misconfigured(node) or node.config.restarter != MASTER_RESTARTER:
+            may_be_cyclic = node.fmri in suspects
+            if self._refuse_misconfigured(node, may_be_cyclic=may_be_cyclic):
+                continue
+            if node.config.restarter != MASTER_RESTARTER:
                 continue
             aux = node.reason.aux
             if aux is Aux.INSERT_IN_GRAPH:
@@ -313,9 +319,10 @@ class Engine(Operations):
         node.cycle = self.graph.cycle_through(node)
         node.is_cyclic = bool(node.cycle)
 
-    def _refuse_misconfigured(self, node: Node) -> bool:
+    def _refuse_misconfigured(self, node: Node, *, may_be_cyclic: bool = True) -> bool:
         """Maintenance for a cycle or unusable dependencies; True if it is so."""
-        self._find_cycle(node)
+        if may_be_cyclic:
+            self._find_cycle(node)
         if node.is_cyclic:
             path = " -> ".join(node.cycle)
             reason = Reason(Aux.DEPENDENCY_CYCLE, detail=path)

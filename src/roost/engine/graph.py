@@ -7,7 +7,7 @@ are read from the nodes, and the engine's work queue brings them up to date.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from roost.engine.config import Dependency, Grouping, RestartOn, Target, TargetKind
 from roost.engine.node import Mark, Node, StopKind, Value
@@ -177,8 +177,8 @@ class Graph:
         Nodes that close another cycle already are left out, exclude_all edges too (d.6).
         The path begins and ends with the node.
         """
-        if all(other.order > node.order for other in self.dependents_of(node.fmri)):
-            return ()  # nobody configured before needs it
+        if not self._is_needed_by_earlier(node):
+            return ()
         came_from: dict[str, str] = {}
         work = [node]
         while work:
@@ -194,6 +194,48 @@ class Graph:
                     came_from[target.fmri] = here.fmri
                     work.append(target)
         return ()
+
+    def on_cycles(self, nodes: Iterable[Node]) -> frozenset[str]:
+        """Which instances may be part of a cycle that one of ``nodes`` closes.
+
+        One pass over what they reach, however many they are: instances with nothing left
+        before or behind them are peeled off. Empty if there is no cycle, as nearly always.
+        """
+        ahead: dict[str, list[str]] = {}
+        work = [node for node in nodes if self._is_needed_by_earlier(node)]
+        while work:
+            here = work.pop()
+            if here.fmri not in ahead:
+                found = [node for node in self.targets_of(here) if not node.is_cyclic]
+                ahead[here.fmri] = [node.fmri for node in found]
+                work.extend(found)
+        behind: dict[str, list[str]] = {name: [] for name in ahead}
+        for name, targets in ahead.items():
+            for target in targets:
+                behind[target].append(name)
+        return frozenset(_peel(_peel(set(ahead), ahead, behind), behind, ahead))
+
+    def _is_needed_by_earlier(self, node: Node) -> bool:
+        """Does anyone configured no later need it? Else it closes no cycle."""
+        return any(other.order <= node.order for other in self.dependents_of(node.fmri))
+
+
+def _peel(
+    names: set[str], ahead: Mapping[str, list[str]], behind: Mapping[str, list[str]]
+) -> set[str]:
+    """What is left of the names when those with nothing ahead are taken off, again and again."""
+    open_edges = {name: sum(other in names for other in ahead[name]) for name in names}
+    ends = [name for name, count in open_edges.items() if count == 0]
+    left = set(names)
+    while ends:
+        end = ends.pop()
+        left.remove(end)
+        for name in behind[end]:
+            if name in open_edges:
+                open_edges[name] -= 1
+                if open_edges[name] == 0:
+                    ends.append(name)
+    return left
 
 
 def all_of(worths: Iterable[Value]) -> Value:

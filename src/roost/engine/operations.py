@@ -441,7 +441,7 @@ class Operations:
 
     # --- hooks: what others feel (the engine's) ---------------------------------------
 
-    def _refuse_misconfigured(self, node: Node) -> bool:
+    def _refuse_misconfigured(self, node: Node, *, may_be_cyclic: bool = True) -> bool:
         raise NotImplementedError
 
     def _left_running(self, node: Node, kind: StopKind) -> None:
