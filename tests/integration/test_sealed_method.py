@@ -17,9 +17,10 @@ from roost.layout import Layout
 from roost.services import passphrase as passphrases
 from roost.services.passphrase import Passphrase
 from roost.services.sealed import places
-from roost.services.sealed.archive import tree_digest, write_archive
-from roost.services.sealed.container import change_passphrase, make_store
+from roost.services.sealed.archive import tree_digest
+from roost.services.sealed.container import change_passphrase
 from roost.services.sealed.session import Workplace
+from tests.integration.cheap_store import make_cheap_store
 
 FMRI = "svc:/system/filesystem/sealed:nest"
 SECRET = "correct horse battery staple"
@@ -123,7 +124,7 @@ class Nest:
 
 @pytest.fixture(scope="session")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A sealed file. Made once: a passphrase costs a second of work, on purpose."""
+    """A sealed file."""
     base = tmp_path_factory.mktemp("sealed")
     source = base / "source"
     (source / "photos/empty").mkdir(parents=True)
@@ -132,7 +133,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     (source / "letter").chmod(0o640)
     (source / "link").symlink_to("photos/one")
     file = base / "file"
-    make_store(str(file), secret(), lambda sink: write_archive(str(source), sink, pytest.fail))
+    make_cheap_store(file, SECRET, source)
     return file.read_bytes()
 
 

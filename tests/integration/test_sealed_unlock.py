@@ -15,9 +15,7 @@ from pathlib import Path
 import pytest
 
 from roost.services import passphrase as passphrases
-from roost.services.passphrase import Passphrase
-from roost.services.sealed.archive import write_archive
-from roost.services.sealed.container import make_store
+from tests.integration.cheap_store import make_cheap_store
 from tests.integration.daemon import BIN, WAIT_S, Daemon, service
 
 FMRI = "svc:/system/filesystem/sealed:nest"
@@ -39,15 +37,11 @@ STORE = """
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A sealed file. Made once: a passphrase costs a second of work, on purpose."""
+    """A sealed file."""
     base = tmp_path_factory.mktemp("sealed")
     (base / "source").mkdir()
     (base / "source/letter").write_text("dear")
-    make_store(
-        str(base / "file"),
-        Passphrase(bytearray(SECRET.encode())),
-        lambda sink: write_archive(str(base / "source"), sink, pytest.fail),
-    )
+    make_cheap_store(base / "file", SECRET, base / "source")
     return (base / "file").read_bytes()
 
 
