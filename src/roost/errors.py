@@ -31,6 +31,35 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def printable(text: str, *, with_lists: bool = False) -> str:
+    """The text on one line and safe for a terminal: what is no plain character is escaped.
+
+    ``with_lists`` keeps line breaks before a blank or a tab, as lists of things have them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or (with_lists and _is_of_list(text, at)) else _escaped(c)
+        for at, c in enumerate(text)
+    )
+
+
+def _is_of_list(text: str, at: int) -> bool:
+    if text[at] == "\n":
+        return text[at + 1 : at + 2] in (" ", "\t")
+    return text[at] == "\t" and text[at - 1 : at] == "\n"
+
+
+def _escaped(character: str) -> str:
+    try:
+        byte = character.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        byte = b""
+    if len(byte) == 1 and byte[0] >= 0x80:
+        return f"\\x{byte[0]:02x}"  # a byte that is not UTF-8
+    return character.encode("unicode_escape").decode("ascii")
+
+
 class RoostError(Exception):
     """Base of all errors that are meant to be read by a person.
 
@@ -48,8 +77,9 @@ class RoostError(Exception):
 
     @property
     def message(self) -> str:
-        """The line for people, without the hint."""
-        return f"cannot {self.what}: {self.why}" if self.why else f"cannot {self.what}"
+        """The line for people, without the hint; a list in ``why`` goes on below it."""
+        what, why = printable(self.what), printable(self.why, with_lists=True)
+        return f"cannot {what}: {why}" if why else f"cannot {what}"
 
     def __str__(self) -> str:
         return f"{self.message} (try: {self.hint})" if self.hint else self.message

@@ -70,12 +70,12 @@ class Fmri:
 
 def is_component(name: str) -> bool:
     """Is this a legal instance, property-group or property name?"""
-    return _COMPONENT.fullmatch(name) is not None and len(name.encode()) <= MAX_NAME_BYTES
+    return _COMPONENT.fullmatch(name) is not None and len(name) <= MAX_NAME_BYTES
 
 
 def is_service_name(name: str) -> bool:
     """Is this a legal service name (components joined by ``/``)?"""
-    return len(name.encode()) <= MAX_NAME_BYTES and all(
+    return len(name) <= MAX_NAME_BYTES and all(
         _COMPONENT.fullmatch(part) for part in name.split("/")
     )
 
@@ -84,7 +84,7 @@ def check_name(name: str, kind: str) -> str:
     """Return ``name`` if it is one legal component, else raise `InvalidName` naming ``kind``."""
     if is_component(name):
         return name
-    if len(name.encode()) > MAX_NAME_BYTES:
+    if _COMPONENT.fullmatch(name):
         why = f"it is longer than {MAX_NAME_BYTES} bytes"
     else:
         why = "a name is a letter, then letters, digits, '-' and '_'"

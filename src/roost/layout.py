@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from roost.errors import UsageError
+
 ROOT_VARIABLE = "ROOST_ROOT"
 """Environment variable that tells clients and methods the root; unset means ``/``."""
 
@@ -84,5 +86,10 @@ class Layout:
 
 
 def chosen_layout(root: str | None = None) -> Layout:
-    """The layout that ``-R root``, else ``ROOST_ROOT``, else the system chooses."""
+    """The layout that ``-R root``, else ``ROOST_ROOT``, else the system chooses.
+
+    `UsageError` for an empty ``root``: an unset variable of a script must not mean ``/``.
+    """
+    if root == "":
+        raise UsageError("use '' as the root directory", "it is empty")
     return Layout(os.path.abspath(root or os.environ.get(ROOT_VARIABLE) or "/"))

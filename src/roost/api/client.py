@@ -27,6 +27,7 @@ class _Connection:
 
     def __init__(self, layout: Layout) -> None:
         self._hint = f"roost run --root {'DIR' if layout.root == '/' else layout.root}"
+        self._path = layout.socket
         self._decoder = Decoder()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -40,7 +41,8 @@ class _Connection:
                 if absent
                 else f"{layout.socket}: {os.strerror(problem.errno or 0)}"
             )
-            raise DaemonNotRunning("reach svc.startd", why, self._hint) from None
+            hint = self._hint if absent else f"ls -l {layout.socket}"
+            raise DaemonNotRunning("reach svc.startd", why, hint) from None
 
     def close(self) -> None:
         self._socket.close()
@@ -53,7 +55,7 @@ class _Connection:
 
     def receive(self, deadline_s: float | None = None) -> dict[str, Any]:
         """The next message; `TimeoutError` once the monotonic clock passes ``deadline_s``."""
-        while (message := self._decoder.next_message()) is None:
+        while (message := self._next_message()) is None:
             if deadline_s is not None:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
@@ -69,6 +71,13 @@ class _Connection:
                 raise self._lost(None)
             self._decoder.feed(data)
         return message
+
+    def _next_message(self) -> dict[str, Any] | None:
+        try:
+            return self._decoder.next_message()
+        except InvalidValue as problem:
+            why = f"what listens on {self._path} does not answer as it does ({problem.why})"
+            raise DaemonNotRunning("speak with svc.startd", why, f"fuser -v {self._path}") from None
 
     def _lost(self, problem: OSError | None) -> DaemonNotRunning | SystemCallFailed:
         gone = (errno.EPIPE, errno.ECONNRESET)

@@ -40,7 +40,10 @@ def call_message(
 def decode(frame: bytes) -> dict[str, object]:
     """The message in ``frame`` (without its NUL); `InvalidValue` if it is no JSON object."""
     try:
-        message = json.loads(frame)
+        message = json.loads(frame.decode("utf-8"))
+        if b"\\ud" in frame or b"\\uD" in frame:
+            # Half a surrogate pair is no text; only bytes that are not UTF-8 travel as one.
+            json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogateescape")
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):

@@ -8,13 +8,14 @@ must start fast.
 from __future__ import annotations
 
 import getopt
-import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from roost.errors import InternalError, RoostError, UsageError
+from roost.errors import InternalError, RoostError, SystemCallFailed, UsageError, printable
 from roost.layout import Layout, chosen_layout
+from roost.streams import lead_nowhere, open_standard_streams
 
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_BROKEN = 141
@@ -133,19 +134,23 @@ def layout_of(parsed: Parsed) -> Layout:
 
 def print_error(program: str, problem: RoostError) -> None:
     """Tell a person on standard error: what, why, and what to type next."""
-    print(f"{program}: {problem.message}", file=sys.stderr)
+    _complain(f"{program}: {problem.message}")
     if problem.hint:
-        print(f"{program}: try: {problem.hint}", file=sys.stderr)
+        _complain(f"{program}: try: {printable(problem.hint)}")
     if isinstance(problem, InternalError):
-        print(
-            f"{program}: this is a bug in roost; the log of svc.startd has its trace",
-            file=sys.stderr,
-        )
+        _complain(f"{program}: this is a bug in roost; the log of svc.startd has its trace")
+
+
+def _complain(text: str) -> None:
+    """A line on standard error; where that cannot be written, the exit status must do."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 def run(syntax: Syntax, body: Callable[[Parsed], int], argv: list[str] | None) -> int:
     """Parse ``argv`` (default: the process's), run ``body``, and return the exit status."""
     program = syntax.program.partition(" ")[0]
+    open_standard_streams()
     _never_fail_to_print()
     try:
         parsed = parse(syntax, sys.argv[1:] if argv is None else argv)
@@ -157,22 +162,29 @@ def run(syntax: Syntax, body: Callable[[Parsed], int], argv: list[str] | None) -
         sys.stdout.flush()
     except UsageError as problem:
         print_error(program, problem)
-        print(syntax.usage, file=sys.stderr)
+        _complain(syntax.usage)
         return problem.exit_status
     except RoostError as problem:
         print_error(program, problem)
         return problem.exit_status
     except BrokenPipeError:
-        # The interpreter flushes once more at its end; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        lead_nowhere(1)
         return EXIT_PIPE_BROKEN
+    except OSError as problem:
+        # Mostly the output that cannot be written: what else may fail is dealt with where it does.
+        lead_nowhere(1)
+        about = f"{problem.filename}: " if problem.filename is not None else ""
+        why = f"{about}{problem.strerror or problem}"
+        print_error(program, SystemCallFailed("finish, or print all of the output", why))
+        return SystemCallFailed.exit_status
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception:  # noqa: BLE001  the top of the program: anything else is our bug
         import traceback  # noqa: PLC0415  only wanted here, and slow to import
 
-        traceback.print_exc()
-        print(f"{program}: this is a bug in roost; please report the lines above", file=sys.stderr)
+        with suppress(OSError):
+            traceback.print_exc()
+        _complain(f"{program}: this is a bug in roost; please report the lines above")
         return InternalError.exit_status
     return status
 

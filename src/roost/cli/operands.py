@@ -41,10 +41,12 @@ def chosen_of(match: Match, subcommand: str) -> Sequence[str]:
     pattern, instances = match.pattern, match.instances
     refused = f"{subcommand} '{pattern}'"
     if pattern.startswith("lrc:"):
-        raise InvalidState(refused, "it is a legacy service")
+        raise InvalidState(refused, "it is a legacy service", "svcs -a")
     if not instances:
         if match.services:
-            raise NotFound(refused, "the service has no instances", f"svcs -a '{pattern}'")
+            raise NotFound(
+                refused, "the service has no instances", f"svccfg -s {pattern} add INSTANCE"
+            )
         raise NotFound(refused, "it matches no instance", "svcs -a")
     if len(instances) == 1 or is_glob(pattern):
         return instances
@@ -55,7 +57,9 @@ def chosen_of(match: Match, subcommand: str) -> Sequence[str]:
         if len(match.services) == 1
         else "it is ambiguous: it matches several instances"
     )
-    raise AmbiguousName(refused, f"{what}:{_indented(instances)}", f"svcadm {subcommand} FMRI")
+    raise AmbiguousName(
+        refused, f"{what}:{_indented(instances)}", f"svcadm {subcommand} {instances[0]}"
+    )
 
 
 def _indented(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +74,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _run_body(parsed: Parsed) -> int:
-    if parsed.operands:
-        raise UsageError(f"use '{parsed.operands[0]}'", "it takes no operands")
+    _refuse_operands(parsed.operands)
     ready = parsed.value(_READY.flag)
     if ready is not None and not (ready.isascii() and ready.isdigit()):
         raise UsageError(f"use --ready-fd {ready}", "it takes the number of a descriptor")
@@ -108,7 +107,14 @@ def _shutdown(arguments: list[str]) -> int:
     return run(_SHUTDOWN, _shutdown_body, arguments)
 
 
+def _refuse_operands(operands: Sequence[str]) -> None:
+    """`UsageError` if there is any: a typing mistake must not shut the system down."""
+    if operands:
+        raise UsageError(f"use '{operands[0]}'", "it takes no operands")
+
+
 def _shutdown_body(parsed: Parsed) -> int:
+    _refuse_operands(parsed.operands)
     from roost.api import typed  # noqa: PLC0415
     from roost.api.client import Client  # noqa: PLC0415
     from roost.errors import DaemonNotRunning  # noqa: PLC0415
@@ -139,6 +145,7 @@ def _status(arguments: list[str]) -> int:
 
 
 def _status_body(parsed: Parsed) -> int:
+    _refuse_operands(parsed.operands)
     from roost.api.client import Client  # noqa: PLC0415
     from roost.cli.output import print_json  # noqa: PLC0415
 
@@ -171,7 +178,8 @@ def status_lines(reply: Mapping[str, Any], now_s: float) -> list[str]:
     return lines + [f"{'console' if n == 0 else '':<12} {plain(c)}" for n, c in enumerate(console)]
 
 
-def _version(_arguments: list[str]) -> int:
+def _version(arguments: list[str]) -> int:
+    _refuse_operands(arguments)
     print(f"roost {__version__}")
     return 0
 

@@ -64,7 +64,7 @@ def _run(session: Session, parsed: Parsed) -> int:
         try:
             session.select(session.find_one(wanted, "select"))
         except RoostError as problem:
-            return report(session, problem, "")
+            return report(session, problem, "", in_shell=True)
     if parsed.operands:
         return run_words(session, parsed.operands)
     path = parsed.value("-f")
@@ -89,7 +89,8 @@ def _input(path: str | None) -> Iterator[tuple[TextIO, str]]:
             fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         file = open(fd, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=fd != 0)  # noqa: SIM115 - closed below
     except OSError as problem:
-        raise SystemCallFailed(f"read {name}", problem.strerror or str(problem)) from None
+        why = problem.strerror or str(problem)
+        raise SystemCallFailed(f"read {name}", why, f"ls -ld {name}") from None
     with file:
         yield file, name
 

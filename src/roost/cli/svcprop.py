@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,6 +66,9 @@ def _body(parsed: Parsed) -> int:
         raise UsageError("print properties", "no service or instance is named")
     if any(zone != "global" for zone in parsed.values("-z")):
         raise UsageError(f"look into zone '{parsed.value('-z')}'", "the only zone is global")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Values are bytes, mostly UTF-8; a script must get the same bytes again.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     targets = [
         wanted for text in parsed.operands for wanted in wanted_of(text, parsed.values("-p"))
     ]
@@ -118,7 +122,8 @@ def _split(pattern: str, name: str) -> Wanted:
 
 def _check(part: str, whole: str) -> None:
     if not is_component(part):
-        raise InvalidName(f"look up property '{whole}'", f"'{part}' is not a legal name")
+        why = f"'{part}' is not a legal name"
+        raise InvalidName(f"look up property '{whole}'", why, "svcprop FMRI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +252,7 @@ class Printing:
         elif snapshot is not None:
             if not is_instance:
                 why = "a service has no snapshots, only its instances have"
-                raise InvalidName(f"use -s {snapshot} with {fmri}", why)
+                raise InvalidName(f"use -s {snapshot} with {fmri}", why, f"svcs -a {fmri}")
             view = "snapshot"
         reply = self._client.call(
             "Repository.Groups", fmri=fmri, view=view, snapshot=snapshot, group=group
@@ -265,7 +270,8 @@ class Printing:
         is_there = bool(lines) or (bool(groups) and wanted.prop is None)
         if wanted.group is not None and not is_there:
             kind = "group" if wanted.prop is None else "property"
-            self._miss(NotFound(f"find {kind} '{wanted.label}' of {fmri}", "it is not there"))
+            what = f"find {kind} '{wanted.label}' of {fmri}"
+            self._miss(NotFound(what, "it is not there", f"svcprop {fmri}"))
         for line in lines:
             if line.protected and wanted.group is not None:
                 what = f"read '{line.group}/{line.name}' of {fmri}"

@@ -284,16 +284,26 @@ class Listing:
 
 
 def _restarters_named(names: Sequence[str], instances: Sequence[InstanceView]) -> set[str]:
-    from roost.fmri import match_instances, parse  # noqa: PLC0415  seldom needed, slow
+    from roost.fmri import match_instances  # noqa: PLC0415  seldom needed, slow
 
     restarters = sorted({view.restarter for view in instances})
     found: set[str] = set()
     for name in names:
         matches = match_instances(name, restarters)
-        if not matches and parse(name).instance is None:
-            raise InvalidName(f"list the instances of '{name}'", "it is no instance's FMRI")
+        if not matches and not _is_instance(name):
+            what = f"list the instances of '{name}'"
+            raise InvalidName(what, "it is no instance's FMRI", "svcs -a")
         found.update(matches)
     return found
+
+
+def _is_instance(name: str) -> bool:
+    from roost.fmri import parse  # noqa: PLC0415  seldom needed, slow
+
+    try:
+        return parse(name).instance is not None
+    except InvalidName:
+        return False
 
 
 def _with_processes(

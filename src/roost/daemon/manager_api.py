@@ -278,7 +278,7 @@ class ManagerApi:
         """The rules of digest d.7; the comment goes to the group that is written."""
         repository = self._repository
         comment = typed.text(call.parameters, "comment", default="")
-        if len(comment.encode()) > MAX_COMMENT_BYTES:
+        if len(comment.encode(errors="surrogateescape")) > MAX_COMMENT_BYTES:
             raise InvalidValue(f"disable {fmri}", f"the comment is over {MAX_COMMENT_BYTES} bytes")
         permanent, _ = is_enabled(repository.groups(fmri, View.COMPOSED))
         text = "true" if wanted else "false"

@@ -16,6 +16,7 @@ from typing import Any
 
 from roost.errors import (
     InternalError,
+    InvalidName,
     RepositoryDamaged,
     RoostError,
     StorageFull,
@@ -67,6 +68,10 @@ class Database:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as problem:
             raise self._refusal(problem) from problem
+        except UnicodeEncodeError as problem:
+            # Only what a caller asks for can hold such bytes: what is stored is checked before.
+            what = f"look up '{problem.object}'"
+            raise InvalidName(what, "it holds bytes that are not UTF-8") from None
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Parameter]]) -> None:
         """Run one statement for each of ``rows``."""

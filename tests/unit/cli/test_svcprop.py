@@ -132,7 +132,8 @@ def test_what_is_missing(capsys: Shown) -> None:
     assert main(["-p", "config/absent", QUOTES]) == 1
     assert capsys.readouterr() == (
         "",
-        "svcprop: cannot find property 'config/absent' of svc:/site/quotes: it is not there\n",
+        "svcprop: cannot find property 'config/absent' of svc:/site/quotes: it is not there\n"
+        "svcprop: try: svcprop svc:/site/quotes\n",
     )
     assert main(["-p", "absent", QUOTES]) == 1
     assert "cannot find group 'absent'" in capsys.readouterr().err

@@ -6,12 +6,13 @@ Input that is no dialogue stops at its first error.
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Iterable, Sequence
 
 from roost.cli.cfg.lexer import Kind, Lexer, Token, WrongArguments, lex
 from roost.cli.cfg.session import Call, Command, Session, refuse_snapshot, write_output
-from roost.cli.cfg.table import command_named
-from roost.errors import RoostError
+from roost.cli.cfg.table import command_named, is_command
+from roost.errors import InternalError, RequestError, RoostError, printable
 
 
 def run_words(session: Session, words: Sequence[str]) -> int:
@@ -19,8 +20,8 @@ def run_words(session: Session, words: Sequence[str]) -> int:
     try:
         tokens = lex(" ".join(words))
     except RoostError as problem:
-        return report(session, problem, "")
-    return _guarded(session, tokens, "")
+        return report(session, problem, "", in_shell=True)
+    return _guarded(session, tokens, "", in_shell=True)
 
 
 def run_lines(session: Session, lines: Iterable[str], source: str) -> int:
@@ -43,13 +44,29 @@ def run_lines(session: Session, lines: Iterable[str], source: str) -> int:
     return 0
 
 
-def _guarded(session: Session, tokens: Sequence[Token], place: str) -> int:
+def _guarded(
+    session: Session, tokens: Sequence[Token], place: str, *, in_shell: bool = False
+) -> int:
     session.failed = False
     try:
         run(session, tokens)
     except RoostError as problem:
-        return report(session, problem, place)
+        if not problem.hint and isinstance(problem, RequestError) and is_command(tokens[0].text):
+            problem.hint = f"svccfg help {tokens[0].text}"
+        return report(session, problem, place, in_shell=in_shell)
     return 1 if session.failed else 0
+
+
+def _for_shell(session: Session, hint: str) -> str:
+    """A hint that is a subcommand, as it is typed where there is no dialogue."""
+    name, _, rest = hint.partition(" ")
+    if not is_command(name):
+        return hint
+    if name == "select":
+        return f"svccfg -s {rest} ..."
+    selected = f" -s {session.selection}" if session.selection is not None else ""
+    # Quoted as one word: svccfg joins its words again before it takes them apart.
+    return f"svccfg{selected} {name}{' ' + shlex.quote(rest) if rest else ''}"
 
 
 def run(session: Session, tokens: Sequence[Token]) -> None:
@@ -72,13 +89,18 @@ def run(session: Session, tokens: Sequence[Token]) -> None:
     write_output(call.target, collected.getvalue())
 
 
-def report(session: Session, problem: RoostError, place: str) -> int:
-    """Say what failed, where, and what to type; returns the exit status."""
+def report(session: Session, problem: RoostError, place: str, *, in_shell: bool = False) -> int:
+    """Say what failed, where, and what to type (``in_shell``: not in a dialogue or a file);
+    returns the exit status.
+    """
     session.out.flush()
     where = f"{place}: " if place else ""
     session.note(f"{where}{problem.message}")
-    if problem.hint:
-        session.note(f"try: {problem.hint}")
+    if problem.hint and not isinstance(problem, WrongArguments):
+        hint = _for_shell(session, problem.hint) if in_shell else problem.hint
+        session.note(f"try: {printable(hint)}")
+    if isinstance(problem, InternalError):
+        session.note("this is a bug in roost; the log of svc.startd has its trace")
     return problem.exit_status
 
 

@@ -7,8 +7,10 @@ of subcommands fill.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self, TextIO
 
@@ -16,7 +18,14 @@ from roost import fmri as names
 from roost.cli.cfg.lexer import Token
 from roost.cli.cfg.store import Store, is_instance, service_of
 from roost.cli.output import JSON_VERSION
-from roost.errors import AmbiguousName, InvalidName, InvalidState, NotFound, SystemCallFailed
+from roost.errors import (
+    AmbiguousName,
+    InvalidName,
+    InvalidState,
+    NotFound,
+    SystemCallFailed,
+    printable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,8 @@ class Session:
 
     def note(self, text: str) -> None:
         """Print a remark where errors go."""
-        print(f"svccfg: {text}", file=self.err)
+        with suppress(OSError):
+            print(f"svccfg: {printable(text, with_lists=True)}", file=self.err)
 
     def remark(self, text: str) -> None:
         """Print what was done, if ``-v`` asks for it."""
@@ -186,7 +196,9 @@ class Session:
             raise NotFound(f"{act} '{text}'", "Not found.", "svccfg list")
         if len(distinct) > 1:
             listed = "\n".join(f"\t{entity}" for entity in distinct)
-            raise AmbiguousName(f"{act} '{text}'", f"it matches several:\n{listed}")
+            raise AmbiguousName(
+                f"{act} '{text}'", f"it matches several:\n{listed}", f"select {distinct[0]}"
+            )
         return distinct[0]
 
 
@@ -207,12 +219,32 @@ def _checked(text: str, act: str) -> str | None:
 
 
 def write_output(path: str, text: str) -> None:
-    """Write FILE of ``> FILE``; `SystemCallFailed` with the reason."""
+    """Write FILE of ``> FILE``, whole or not at all; `SystemCallFailed` with the reason."""
     try:
-        with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            file.write(text)
-    except OSError as problem:
-        raise SystemCallFailed(f"write {path}", problem.strerror or str(problem)) from None
+        place = os.path.realpath(path)
+        if os.path.isfile(place) or not os.path.lexists(place):
+            # Beside it first: a full disk must not cost what the file held before.
+            fresh = f"{place}.new"
+            try:
+                _write(fresh, text)
+                if os.path.exists(place):
+                    os.chmod(fresh, os.stat(place).st_mode & 0o7777)
+                os.replace(fresh, place)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(fresh)
+                raise
+        else:
+            _write(place, text)
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        hint = f"ls -ld {os.path.dirname(path) or '.'}"
+        raise SystemCallFailed(f"write {path}", why, hint) from None
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(text)
 
 
 def refuse_snapshot(session: Session, call: Call) -> None:

@@ -54,6 +54,11 @@ COMMANDS: tuple[Command, ...] = (
 _BY_NAME = {command.name: command for command in COMMANDS}
 
 
+def is_command(name: str) -> bool:
+    """Is there a subcommand of this name?"""
+    return name in _BY_NAME
+
+
 def command_named(name: str) -> Command:
     """The subcommand with this name, given in full; `BadCommand` if there is none."""
     command = _BY_NAME.get(name)

@@ -116,7 +116,7 @@ def settled(wanted: Assignment, group: PropertyGroup, fmri: str) -> Property:
             raise TypeMismatch(
                 f"set '{name}' of {fmri}",
                 f"its type is {present.type.value}, not {kind.value}",
-                f"delprop {name}, then setprop {name} = {kind.value}: VALUE",
+                f"delprop {name}",
             )
         kind = present.type
     if kind is None:
