@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from roost.api.client import Client
 from roost.layout import Layout
 
 BIN = Path(sys.executable).parent
-WAIT_S = 60.0
+WAIT_S = float(os.environ.get("ROOST_TEST_WAIT_S", "60"))
 HEADER = """<?xml version="1.0"?>
 <!DOCTYPE service_bundle SYSTEM "/usr/share/lib/xml/dtd/service_bundle.dtd.1">
 """
@@ -70,10 +70,23 @@ class Daemon:
 
     def wait_state(self, fmri: str, *states: str) -> dict[str, Any]:
         """Wait until the instance is in one of the states, at rest; returns its wire form."""
-        for instance in self.watch(fmri):
-            if instance["state"] in states and instance["next_state"] == "none":
-                return instance
-        raise AssertionError(f"{fmri} was not seen in {states}")
+        return self.wait_until(
+            fmri, lambda i: i["state"] in states and i["next_state"] == "none", f"{states}"
+        )
+
+    def wait_until(
+        self, fmri: str, is_so: Callable[[dict[str, Any]], bool], what: str
+    ) -> dict[str, Any]:
+        """Wait until the instance's wire form satisfies ``is_so``; returns it."""
+        instance: dict[str, Any] = {}
+        try:
+            for instance in self.watch(fmri):
+                if is_so(instance):
+                    return instance
+        except TimeoutError:
+            log = self.log(fmri) if os.path.exists(self.layout.log_of(fmri)) else "(no log)"
+            raise AssertionError(f"{fmri} was not seen {what}; {instance}\n{log}") from None
+        raise AssertionError(f"no more was told of {fmri}")
 
     def watch(self, fmri: str) -> Iterator[dict[str, Any]]:
         """Each state of the instance from now on; the present one first. Bounded in time."""
@@ -114,29 +127,48 @@ def service(
     enabled: bool = True,
     timeout_s: int = 30,
     needs: Mapping[str, str] | None = None,
+    refresh: str = "",
+    stop_timeout_s: int | None = None,
+    context: str = "",
+    startd: Mapping[str, str] | None = None,
     extra: str = "",
 ) -> str:
-    """A service element; ``needs`` maps a target's FMRI to ``grouping/restart_on``."""
+    """A service element; ``needs`` maps targets (FMRIs with blanks between) to
+    ``grouping/restart_on``.
+
+    ``context`` are the elements and attributes of its method context, as
+    ``ATTRIBUTES>ELEMENTS``; ``startd`` further properties of that group (all astring).
+    """
     dependencies = ""
-    for number, (target, how) in enumerate((needs or {}).items()):
+    for number, (targets, how) in enumerate((needs or {}).items()):
         grouping, restart_on = how.split("/")
-        kind = "path" if target.startswith("file:") else "service"
+        kind = "path" if targets.startswith("file:") else "service"
+        entities = "".join(f'<service_fmri value="{target}"/>' for target in targets.split())
         dependencies += (
             f'<dependency name="d{number}" grouping="{grouping}" restart_on="{restart_on}"'
-            f' type="{kind}"><service_fmri value="{target}"/></dependency>'
+            f' type="{kind}">{entities}</dependency>'
         )
     methods = "".join(
         f'<exec_method type="method" name="{method}" exec="{_escape(command)}"'
-        f' timeout_seconds="{timeout_s}"/>'
-        for method, command in (("start", start), ("stop", stop))
+        f' timeout_seconds="{limit_s}"/>'
+        for method, command, limit_s in (
+            ("start", start, timeout_s),
+            ("stop", stop, timeout_s if stop_timeout_s is None else stop_timeout_s),
+            ("refresh", refresh, timeout_s),
+        )
+        if command
+    )
+    if context:
+        methods = f"<method_context {context}</method_context>{methods}"
+    properties = "".join(
+        f'<propval name="{name}" type="astring" value="{value}"/>'
+        for name, value in {"duration": duration, **(startd or {})}.items()
     )
     return f"""
 <service name="{name}" type="service" version="1">
   <create_default_instance enabled="{str(enabled).lower()}"/>
   {dependencies}{methods}
-  <property_group name="startd" type="framework">
-    <propval name="duration" type="astring" value="{duration}"/>
-  </property_group>{extra}
+  <property_group name="startd" type="framework">{properties}</property_group>{extra}
 </service>"""
 
 

@@ -1,0 +1,48 @@
+"""One svc.startd for each module of acceptance tests, and the services of one test in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from roost.api.client import Client
+from tests.integration.case import Case, Diary, processes_below, zombies_of
+from tests.integration.daemon import Daemon
+
+_LOOKS = 100
+"""A process that has just died is a zombie for a moment: that long is a moment."""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Diary]]:
+    """A daemon and its diary. It must end with no zombie, no process and no complaint."""
+    daemon = Daemon(tmp_path_factory.mktemp("stage") / "root")
+    diary = Diary(daemon)
+    yield daemon, diary
+    zombies = zombies_of(daemon.process.pid)
+    with Client(daemon.layout) as client:
+        for _ in range(_LOOKS):
+            if not zombies:
+                break
+            client.call("Manager.Status")
+            zombies = [pid for pid in zombies_of(daemon.process.pid) if pid in zombies]
+    daemon.stop()
+    assert not zombies
+    assert not processes_below(daemon.root)
+    assert daemon.process.returncode == 0
+    assert "Traceback" not in daemon.console.read_text() + master_log(daemon)
+
+
+@pytest.fixture
+def case(stage: tuple[Daemon, Diary]) -> Iterator[Case]:
+    """The services of one test."""
+    made = Case(*stage)
+    yield made
+    made.close()
+
+
+def master_log(daemon: Daemon) -> str:
+    """The log of svc.startd itself."""
+    with open(daemon.layout.below("/var/svc/log/svc.startd.log")) as log:
+        return log.read()
