@@ -37,9 +37,6 @@ NOT_VALID = {
 }
 WRONG_VALUES = {
     # Valid for a document type definition, which does not look at values.
-    f"{TESTS}/import-export/lists/net_address_v4.in.xml": "'0' as a value of type net_address_v4",
-    f"{TESTS}/import-export/propval/net_address_v4.in.xml": "'0' as a value of type net_address_v4",
-    f"{TESTS}/import-export/propval/net_address_v6.in.xml": "'0' as a value of type net_address_v6",
     "solaris-userland/tools/sc_profile.xml": "'XXX_UID_XXX' as a value of type count",
 }
 ONLY_SOLARIS_11 = {

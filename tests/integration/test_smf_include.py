@@ -160,7 +160,7 @@ def member() -> Iterator[list[subprocess.Popen[bytes]]]:
     text = "import os, time; os.fork(); print(1, flush=True); time.sleep(1000)"
     started = subprocess.Popen(
         [sys.executable, "-c", text],
-        env={"ROOST_CONTRACT": CONTRACT},
+        env={"ROOST_CONTRACT": f"{CONTRACT}@1"},
         start_new_session=True,
         stdout=subprocess.PIPE,
     )
@@ -195,7 +195,7 @@ def test_kill_contract_gives_up_in_time(
 
 def test_kill_contract_spares_the_shell_that_calls_it(shell: list[str]) -> None:
     text = f"sleep 1000 &\nsmf_kill_contract {CONTRACT} KILL 1 30\necho alive\n"
-    ran = run(shell, text, ROOST_CONTRACT=CONTRACT)
+    ran = run(shell, text, ROOST_CONTRACT=f"{CONTRACT}@1")
     assert (ran.returncode, ran.stdout) == (0, "alive\n")
 
 

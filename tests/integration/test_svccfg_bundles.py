@@ -181,7 +181,7 @@ def test_extract_and_apply(quotes: House, tmp_path: Path) -> None:
         f"svc:/site/absent of {path} does not exist; passed over.\n"
         f"svc:/site/absent:x of {path} does not exist; passed over.\n"
     )
-    assert "svccfg apply" in quotes.refused("import", str(path))
+    assert "is a profile: applied" in quotes.run("import", str(path)).err
 
 
 def test_archive_and_restore(quotes: House, tmp_path: Path) -> None:

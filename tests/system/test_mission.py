@@ -84,6 +84,8 @@ def startd(root: IsolatedRoot, tmp_path: Path) -> Iterator[Startd]:
     method = (SEED / "nest" / "nest").read_bytes()
     root.install("/lib/svc/method/nest", method, executable=True)
     method = (SEED / "resolv-conf" / "dns-resolv-conf").read_bytes()
+    # The page broke the line before awk's argument; broken, the script empties the file.
+    method = method.replace(b"'\nsearch=", b"' search=")
     root.install("/lib/svc/method/dns-resolv-conf", method, executable=True)
     root.install("/lib/svc/manifest/machine.xml", MACHINE.encode())
     for name in ("nest/nest.xml", "resolv-conf/resolv-conf.xml"):

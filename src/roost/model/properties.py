@@ -17,6 +17,8 @@ from roost.fmri import MAX_VALUE_BYTES
 
 MAX_COUNT = 2**64 - 1
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
+_UNSPECIFIED = "0"
+"""Short for "no particular address" in both families, as manifests write it."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.*|[^\s]*", re.DOTALL)
 
 
@@ -154,6 +156,8 @@ def _uri(text: str) -> str:
 
 
 def _v4(text: str) -> str:
+    if text == _UNSPECIFIED:
+        return text
     address, slash, prefix = text.partition("/")
     ipaddress.IPv4Address(address)
     if slash and not (prefix.isascii() and prefix.isdigit() and int(prefix) <= 32):
@@ -162,6 +166,8 @@ def _v4(text: str) -> str:
 
 
 def _v6(text: str) -> str:
+    if text == _UNSPECIFIED:
+        return text
     address, slash, prefix = text.partition("/")
     ipaddress.IPv6Address(address)
     if slash and not (prefix.isascii() and prefix.isdigit() and int(prefix) <= 128):

@@ -11,10 +11,15 @@ from typing import NewType, Protocol
 from roost.engine.events import ExitStatus, MethodName
 
 ContractId = NewType("ContractId", int)
-"""Grows for ever, also over restarts of svc.startd: it starts at the time in milliseconds."""
+"""Counts from 1 in each life of svc.startd; with svc.startd's pid it is unique (`mark_of`)."""
 
 CONTRACT_VARIABLE = "ROOST_CONTRACT"
-"""Environment variable of every method: the id of the contract it runs in."""
+"""Environment variable of every method: the mark of the contract it runs in."""
+
+
+def mark_of(contract: ContractId, startd: int) -> str:
+    """``ID@PID`` with the pid of svc.startd: an svc.startd may run as a service of another."""
+    return f"{contract}@{startd}"
 
 
 class ContractListener(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from roost.restarter.accounts import Account
-from roost.restarter.contracts import CONTRACT_VARIABLE, ContractId
+from roost.restarter.contracts import CONTRACT_VARIABLE
 
 DEFAULT_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 RESTARTER_FMRI = "svc:/system/svc/restarter:default"
@@ -16,14 +16,15 @@ def method_environment(
     *,
     instance: str,
     method: str,
-    contract: ContractId,
+    mark: str,
     account: Account | None,
     entries: Iterable[str],
 ) -> tuple[dict[str, str], list[str]]:
     """The variables of a method, and lines about those of its context that were dropped.
 
-    ``base`` is what svc.startd hands to everything it starts; ``entries`` are the context's
-    ``NAME=value``, which replace what is there. Of two for one name the first wins.
+    ``base`` is what svc.startd hands to everything it starts, ``mark`` the contract's
+    (`roost.restarter.contracts.mark_of`), ``entries`` are the context's ``NAME=value``,
+    which replace what is there. Of two for one name the first wins.
     """
     found = {"PATH": DEFAULT_PATH, **base}
     found |= {
@@ -31,7 +32,7 @@ def method_environment(
         "SMF_METHOD": method,
         "SMF_RESTARTER": RESTARTER_FMRI,
         "SMF_ZONENAME": "global",
-        CONTRACT_VARIABLE: str(contract),
+        CONTRACT_VARIABLE: mark,
     }
     if account is not None and account.uid != 0:
         found |= {

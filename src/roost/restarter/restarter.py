@@ -29,7 +29,7 @@ from roost.loop import Loop
 from roost.model.properties import Groups, PropertyGroup
 from roost.restarter.accounts import Accounts, SystemAccounts, running_identity
 from roost.restarter.context import resolve_context
-from roost.restarter.contracts import ContractId, Contracts
+from roost.restarter.contracts import ContractId, Contracts, mark_of
 from roost.restarter.ending import end_descendants
 from roost.restarter.environment import method_environment
 from roost.restarter.expand import escape, expand
@@ -266,7 +266,7 @@ class Restarter:
             self._environment,
             instance=record.instance,
             method=name,
-            contract=contract,
+            mark=mark_of(contract, os.getpid()),
             account=context.account,
             entries=context.environment,
         )

@@ -39,6 +39,7 @@ from roost.restarter.contracts import CONTRACT_VARIABLE, ContractId, ContractLis
 from roost.restarter.procfs import ProcFs
 
 _PR_SET_CHILD_SUBREAPER = 36
+_NO_CONTRACT = ContractId(0)
 _ATTRIBUTES = (CONTRACT_VARIABLE, "SMF_FMRI", "SMF_METHOD")
 _STEADY_READINGS = 5
 """How often the tree of processes is read until two readings agree."""
@@ -95,7 +96,7 @@ class SessionContracts:
         self._proc = proc or ProcFs()
         self._pid = os.getpid()
         self._session = os.getsid(0)
-        self._first_id = self._next_id = time.time_ns() // 1_000_000
+        self._next_id = 1
         self._contracts: dict[ContractId, _Contract] = {}
         self._aliases: dict[ContractId, ContractId] = {}
         self._children: dict[int, _Contract | None] = {}
@@ -268,7 +269,7 @@ class SessionContracts:
 
     def _by_environment(self, found: dict[str, str]) -> _Contract | None:
         if CONTRACT_VARIABLE in found:
-            contract = _contract_id(found)
+            contract = self._contract_id(found)
             return self._contracts.get(self._aliases.get(contract, contract))
         if "SMF_FMRI" not in found:
             return None
@@ -280,9 +281,14 @@ class SessionContracts:
     def _is_forgotten(self, found: dict[str, str]) -> bool:
         """Does it come from a contract of ours that is no longer kept?
 
-        An id that is not ours may be that of an svc.startd which ran as a service here.
+        A mark that is not ours is that of an svc.startd which ran as a service here.
         """
-        return self._first_id <= _contract_id(found) < self._next_id
+        return self._contract_id(found) != _NO_CONTRACT
+
+    def _contract_id(self, found: dict[str, str]) -> ContractId:
+        text, _, startd = found.get(CONTRACT_VARIABLE, "").partition("@")
+        is_ours = startd == str(self._pid) and text.isascii() and text.isdigit()
+        return ContractId(int(text)) if is_ours else _NO_CONTRACT
 
     def _by_session(self, session: int) -> _Contract | None:
         if not session:
@@ -311,11 +317,6 @@ def _end_of(kept: _Contract, ended: os.waitid_result) -> _End:
     dumped = ended.si_code == os.CLD_DUMPED
     status = ExitStatus(signal=ended.si_status, dumped_core=dumped)
     return _End(kept.id, ended.si_pid, status, ended.si_status in sent)
-
-
-def _contract_id(found: dict[str, str]) -> ContractId:
-    text = found.get(CONTRACT_VARIABLE, "")
-    return ContractId(int(text) if text.isascii() and text.isdigit() else 0)
 
 
 def _send(pid: int, number: int) -> bool:

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from roost.restarter.accounts import Account
-from roost.restarter.contracts import ContractId
 from roost.restarter.environment import DEFAULT_PATH, method_environment
 
 
@@ -14,7 +13,7 @@ def built(
         base,
         instance="svc:/a:b",
         method="stop",
-        contract=ContractId(7),
+        mark="7@1",
         account=account,
         entries=entries,
     )
@@ -29,7 +28,7 @@ def test_what_every_method_gets() -> None:
             "SMF_METHOD": "stop",
             "SMF_RESTARTER": "svc:/system/svc/restarter:default",
             "SMF_ZONENAME": "global",
-            "ROOST_CONTRACT": "7",
+            "ROOST_CONTRACT": "7@1",
         },
         [],
     )
@@ -44,7 +43,7 @@ def test_the_context_replaces_and_its_first_wins() -> None:
 def test_reserved_names_and_other_text_are_dropped_with_a_line() -> None:
     found, notes = built({}, "SMF_FMRI=x", "SMF_MINE=x", "ROOST_CONTRACT=1", "text", "=x")
     assert found["SMF_FMRI"] == "svc:/a:b"
-    assert found["ROOST_CONTRACT"] == "7"
+    assert found["ROOST_CONTRACT"] == "7@1"
     assert "SMF_MINE" not in found
     assert len(notes) == 5
 

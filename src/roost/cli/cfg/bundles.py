@@ -132,7 +132,13 @@ def store_bundle(
 
 
 def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> dict[str, object]:
-    bundle = read(session, path, BundleType.MANIFEST)
+    bundle = read(session, path, BundleType.MANIFEST, BundleType.PROFILE)
+    if bundle.type is BundleType.PROFILE:
+        from roost.cli.cfg.profiles import apply_profiles  # noqa: PLC0415  it builds on this one
+
+        session.note(f"{path} is a profile: applied to what exists.")
+        applied = apply_profiles(session, [(path, bundle)])
+        return {"file": file.path, "services": [], "instances": applied}
     found = bundle_problems(bundle)
     if found and strict:
         raise ManifestError(f"import {path}", "\n".join(("its templates say:", *found)))

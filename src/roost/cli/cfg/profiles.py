@@ -33,17 +33,26 @@ def _apply(session: Session, call: Call) -> None:
         (path, read(session, path, BundleType.PROFILE)) for path in files_below(call.operands)
     ]
     for path, bundle in profiles:
-        for service in bundle.services:
-            for fmri, entity in _entities(service):
-                if entity.dependents:
-                    name = entity.dependents[0].name
-                    raise ManifestError(
-                        f"apply {path}", f"{fmri} has the dependent '{name}'; a profile has none"
-                    )
-    if "-n" in call.options:
-        return
+        _check(path, bundle)
+    if "-n" not in call.options:
+        apply_profiles(session, profiles)
+
+
+def _check(path: str, bundle: Bundle) -> None:
+    for service in bundle.services:
+        for fmri, entity in _entities(service):
+            if entity.dependents:
+                name = entity.dependents[0].name
+                raise ManifestError(
+                    f"apply {path}", f"{fmri} has the dependent '{name}'; a profile has none"
+                )
+
+
+def apply_profiles(session: Session, profiles: Sequence[tuple[str, Bundle]]) -> list[str]:
+    """Make what exists as the profiles (path and bundle) say; returns the instances refreshed."""
     changed: list[str] = []
     for path, bundle in profiles:
+        _check(path, bundle)
         for service in bundle.services:
             for fmri, entity in _entities(service):
                 if fmri not in session.store.find(fmri):
@@ -51,7 +60,9 @@ def _apply(session: Session, call: Call) -> None:
                 elif _apply_entity(session, fmri, entity):
                     session.remark(f"{fmri} changed by {path}.")
                     changed.append(fmri)
-    refresh(session, _instances(session, changed))
+    instances = _instances(session, changed)
+    refresh(session, instances)
+    return instances
 
 
 def _entities(service: ServiceBundle) -> Iterator[tuple[str, EntityBundle]]:

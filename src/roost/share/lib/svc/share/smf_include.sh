@@ -117,7 +117,10 @@ smf_netstrategy() {
 # shares the session of one that was, or descends from one that belongs.
 _smf_contract_processes() (
 	cd /proc || exit 1
-	marked=$(grep -lszx "ROOST_CONTRACT=$1" [0-9]*/environ | cut -d/ -f1 | tr '\n' ' ')
+	# The mark is ID@PID of svc.startd; outside of a method any svc.startd will do.
+	startd=${ROOST_CONTRACT-}
+	startd=${startd#*@}
+	marked=$(grep -lszx "ROOST_CONTRACT=$1@${startd:-[0-9]*}" [0-9]*/environ | cut -d/ -f1 | tr '\n' ' ')
 	[ -n "$marked" ] || exit 0
 	cat [0-9]*/stat 2>/dev/null | awk -v marked="$marked" -v self="$$" -v helper="$2" '
 		{
