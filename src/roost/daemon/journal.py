@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 
 from roost.layout import Layout
 
@@ -29,11 +30,14 @@ class MasterLog:
         self.bugs += 1
         trace = "".join(traceback.format_exception(problem))
         self._append(f"[ {time.strftime('%b %e %T')} A bug in roost, at {where}: ]\n{trace}")
-        sys.stderr.write(f"svc.startd: a bug in roost, at {where}: {problem!r} (see {self.path})\n")
+        with suppress(OSError):
+            sys.stderr.write(
+                f"svc.startd: a bug in roost, at {where}: {problem!r} (see {self.path})\n"
+            )
 
     def _append(self, text: str) -> None:
         try:
-            with open(self.path, "a", encoding="utf-8") as log:
+            with open(self.path, "a", encoding="utf-8", errors="backslashreplace") as log:
                 log.write(text)
         except OSError:
             self.failures += 1

@@ -18,13 +18,15 @@ from roost.daemon.journal import MasterLog
 from roost.daemon.manager import Manager
 from roost.daemon.manager_api import ManagerApi
 from roost.daemon.repository_api import RepositoryApi
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError, printable
 from roost.layout import Layout, chosen_layout
 from roost.loop import Loop
 from roost.repository import open_repository
 from roost.restarter.restarter import Restarter
+from roost.streams import open_standard_streams
 
-USAGE = "usage: svc.startd [-R DIR] [--ready-fd FD]"
+USAGE = "Usage: svc.startd [-R DIR] [--ready-fd FD]"
+EXIT_INTERRUPTED = 130
 MAX_BUGS = 1000
 """Errors of ours in the loop after which going on makes no sense."""
 
@@ -35,16 +37,25 @@ def run(layout: Layout, *, ready_fd: int | None = None, out: TextIO | None = Non
     ``ready_fd`` gets a newline (and is closed) once the socket answers. ``out`` is the
     administrator's console. Raises `RoostError` if it cannot start.
     """
+    try:
+        return _run(layout, ready_fd, out or sys.stdout)
+    except OSError as problem:
+        raise startup.refusal(f"run svc.startd for {layout.root}", problem) from problem
+
+
+def _run(layout: Layout, ready_fd: int | None, out: TextIO) -> int:
+    if ready_fd is not None:
+        startup.check_descriptor(ready_fd)
     startup.make_directories(layout)
     lock = startup.take_lock(layout)
     startup.install_shipped_files(layout)
     repository = open_repository(layout, fresh_boot=True)
     loop = Loop()
     journal = MasterLog(layout)
-    console = Console(loop, layout, out or sys.stdout)
+    console = Console(loop, layout, out)
     manager = Manager(loop, layout, repository, console, journal)
     environment = startup.method_environment(layout)
-    restarter = Restarter(loop, layout, manager, environment)
+    restarter = Restarter(loop, layout, manager, environment, complain=journal.write)
     manager.restarter = restarter
     handlers = {**ManagerApi(manager).handlers(), **RepositoryApi(manager).handlers()}
     server = Server(loop, layout.socket, handlers, on_bug=journal.bug)
@@ -60,7 +71,8 @@ def run(layout: Layout, *, ready_fd: int | None = None, out: TextIO | None = Non
     else:
         loop.call_soon(manager.boot)
     if ready_fd is not None:
-        os.write(ready_fd, b"\n")
+        with suppress(OSError):  # whoever wanted to know is gone
+            os.write(ready_fd, b"\n")
         os.close(ready_fd)
     # What exists now lives as long as the process; forks need not copy it for the collector.
     gc.collect()
@@ -90,27 +102,31 @@ def _run_loop(loop: Loop, journal: MasterLog) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command ``svc.startd``."""
+    open_standard_streams()
+    return guarded(lambda: _main(sys.argv[1:] if argv is None else argv))
+
+
+def _main(arguments: list[str]) -> int:
     root: str | None = None
     ready_fd: int | None = None
     try:
-        options, operands = getopt.getopt(
-            sys.argv[1:] if argv is None else argv, "R:?h", ["ready-fd=", "help"]
-        )
+        options, operands = getopt.getopt(arguments, "R:?h", ["ready-fd=", "help"])
     except getopt.GetoptError as problem:
-        sys.stderr.write(f"svc.startd: {problem}\n{USAGE}\n")
-        return 2
+        dashes = "--" if len(problem.opt) > 1 else "-"
+        raise UsageError(f"use option {dashes}{problem.opt}", problem.msg) from None
     for name, value in options:
         if name == "-R":
             root = value
-        elif name == "--ready-fd" and value.isdigit():
+        elif name == "--ready-fd":
+            if not (value.isascii() and value.isdigit()):
+                raise UsageError(f"use --ready-fd {value}", "it takes the number of a descriptor")
             ready_fd = int(value)
         else:
             sys.stdout.write(USAGE + "\n")
-            return 0 if name in ("-h", "--help", "-?") else 2
+            return 0
     if operands:
-        sys.stderr.write(USAGE + "\n")
-        return 2
-    return guarded(lambda: run(chosen_layout(root), ready_fd=ready_fd))
+        raise UsageError(f"use '{operands[0]}'", "it takes no operands")
+    return run(chosen_layout(root), ready_fd=ready_fd)
 
 
 def guarded(act: Callable[[], int], program: str = "svc.startd") -> int:
@@ -118,11 +134,17 @@ def guarded(act: Callable[[], int], program: str = "svc.startd") -> int:
     try:
         return act()
     except RoostError as problem:
+        lines = [problem.message]
+        if problem.hint:
+            lines.append(f"try: {printable(problem.hint)}")
         with suppress(OSError):
-            sys.stderr.write(f"{program}: {problem.message}\n")
-            if problem.hint:
-                sys.stderr.write(f"{program}: try: {problem.hint}\n")
+            for line in lines:
+                sys.stderr.write(f"{program}: {line}\n")
+            if isinstance(problem, UsageError):
+                sys.stderr.write(USAGE + "\n")
         return problem.exit_status
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

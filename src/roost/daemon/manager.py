@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from roost.daemon.console import Console
 from roost.daemon.facts import Facts, read_facts
@@ -54,7 +54,7 @@ from roost.engine.events import (
 )
 from roost.engine.node import Node
 from roost.engine.reasons import status_phrase
-from roost.errors import RoostError
+from roost.errors import RoostError, SystemRefused
 from roost.fmri import InstanceFmri
 from roost.layout import Layout
 from roost.loop import Loop, Timer
@@ -118,14 +118,21 @@ class Manager:
         self.phase = "running"
         fmris = self.repository.instances()
         fresh = [fmri for fmri in fmris if RUNNING not in self.repository.snapshots(fmri)]
-        self.take_running(fresh)
-        events = [event for fmri in fmris if (event := self._added(fmri)) is not None]
+        self._take_running_if_possible(fresh)
+        events = [event for fmri in fmris if (event := self._added_if_readable(fmri)) is not None]
         self.journal.write(f"Booting {len(events)} of {len(fmris)} instances.")
         self.post(*events)
 
     def take_running(self, fmris: Iterable[str]) -> None:
         """Point the snapshot ``running`` of these instances at their present configuration."""
         self.repository.take_snapshots(list(fmris), RUNNING)
+
+    def _take_running_if_possible(self, fmris: Sequence[str]) -> None:
+        """An instance without the snapshot runs as it is configured: no reason not to start it."""
+        try:
+            self.take_running(fmris)
+        except SystemRefused as problem:
+            self.journal.write(f"Snapshots of {len(fmris)} instances are not taken: {problem}")
 
     def refresh(self, fmris: Iterable[str]) -> None:
         """Copy the editing view to ``running`` and tell the engine (digest b.5, d.11)."""
@@ -151,7 +158,7 @@ class Manager:
             return
         if self.engine.node(fmri) is None:
             if RUNNING not in self.repository.snapshots(fmri):
-                self.take_running([fmri])
+                self._take_running_if_possible([fmri])
             added = self._added(fmri)
             if added is not None:
                 self.post(added)
@@ -168,6 +175,16 @@ class Manager:
             self.facts.pop(fmri, None)
             self.post(InstanceRemoved(now, InstanceFmri(fmri)))
             self._state_times.pop(fmri, None)
+
+    def _added_if_readable(self, fmri: str) -> InstanceAdded | None:
+        """What cannot be read of one instance must not keep the others from starting."""
+        try:
+            return self._added(fmri)
+        except RoostError as problem:
+            text = f"{fmri} is left out: {problem}"
+            self.console.say(text)
+            self.journal.write(text)
+            return None
 
     def _added(self, fmri: str) -> InstanceAdded | None:
         groups = self._load(fmri)

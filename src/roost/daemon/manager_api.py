@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from roost import __version__
 from roost.api import typed
@@ -26,7 +27,7 @@ from roost.engine.explain import explain
 from roost.engine.graph import service_of
 from roost.engine.preview import preview
 from roost.engine.states import State
-from roost.errors import InvalidState, InvalidValue, NotFound
+from roost.errors import InvalidState, InvalidValue, NotFound, SystemRefused
 from roost.fmri import InstanceFmri, canonical, match_instances, match_services
 from roost.model.properties import Property, PropertyType, make_group
 from roost.repository.port import Change, ChangeOp, View
@@ -283,19 +284,37 @@ class ManagerApi:
         permanent, _ = is_enabled(repository.groups(fmri, View.COMPOSED))
         text = "true" if wanted else "false"
         if typed.boolean(call.parameters, "temporary", default=False):
-            if permanent is None:
-                self._write_general(fmri, "false", None)
             properties = [Property("enabled", PropertyType.BOOLEAN, (text,))]
             if comment:
                 properties.append(Property("comment", PropertyType.ASTRING, (comment,)))
             override = make_group("general_ovr", "framework", properties, persistent=False)
-            repository.write_volatile({fmri: [override]})
+            with self._all_or_nothing(fmri):
+                if permanent is None:
+                    self._write_general(fmri, "false", None)
+                repository.write_volatile({fmri: [override]})
         else:
-            self._write_general(fmri, text, comment)
-            repository.delete_volatile(fmri, "general_ovr")
+            with self._all_or_nothing(fmri):
+                self._write_general(fmri, text, comment)
+                repository.delete_volatile(fmri, "general_ovr")
         self._manager.watchers.changed([(fmri, "general"), (fmri, "general_ovr")])
         self._manager.enabled_changed(fmri)
         self._manager.tell_state(fmri)
+
+    @contextmanager
+    def _all_or_nothing(self, fmri: str) -> Iterator[None]:
+        """One transaction of the persistent store; the override is as before if it fails."""
+        repository = self._repository
+        before = repository.groups(fmri, group="general_ovr")
+        try:
+            with repository.transaction():
+                yield
+        except SystemRefused:
+            with suppress(SystemRefused):
+                if before:
+                    repository.write_volatile({fmri: list(before.values())})
+                else:
+                    repository.delete_volatile(fmri, "general_ovr")
+            raise
 
     def _write_general(self, fmri: str, enabled: str, comment: str | None) -> None:
         group = self._repository.groups(fmri, group="general").get("general")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from roost.api import typed
 from roost.api.connection import Call
@@ -135,7 +135,9 @@ class RepositoryApi:
                         f"svcadm disable -s {name}  (or svccfg delete -f {fmri})",
                     )
         dependents = self._targets_of(fmri, instances)
-        self._repository.delete(fmri)
+        with self._repository.transaction():
+            self._repository.delete(fmri)
+            self._take_running(dependents)
         self._manager.removed(instances)
         self._manager.refresh(dependents)
         return {}
@@ -192,9 +194,11 @@ class RepositoryApi:
         given = call.parameters
         bundle = bundle_from_json(given["bundle"])
         require_right(call, MODIFY, f"import {bundle.name}")
-        report = self._repository.import_bundle(
-            bundle, typed.text(given, "file"), typed.text(given, "hash")
-        )
+        with self._repository.transaction():
+            report = self._repository.import_bundle(
+                bundle, typed.text(given, "file"), typed.text(given, "hash")
+            )
+            self._take_running(report.instances)
         self._manager.refresh(report.instances)
         return {
             "report": {
@@ -203,6 +207,10 @@ class RepositoryApi:
                 "messages": list(report.messages),
             }
         }
+
+    def _take_running(self, fmris: Iterable[str]) -> None:
+        """In the transaction that changes them: all is stored, or nothing is."""
+        self._manager.take_running([fmri for fmri in fmris if self._repository.exists(fmri)])
 
     def _changed(self, fmri: str, group: str) -> None:
         """A group was committed: wake who waits, and let live groups act at once."""

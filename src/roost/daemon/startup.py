@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 import roost
-from roost.errors import AlreadyExists, SystemCallFailed
+from roost.errors import AlreadyExists, StorageFull, SystemCallFailed, SystemRefused
 from roost.layout import ROOT_VARIABLE, Layout
 from roost.repository.port import RepositoryPort
 
@@ -27,9 +27,27 @@ def make_directories(layout: Layout) -> None:
             os.makedirs(layout.below(path), exist_ok=True)
         os.makedirs(layout.passphrases, mode=0o700, exist_ok=True)
     except OSError as problem:
-        why = f"{problem.filename}: {os.strerror(problem.errno or 0)}"
         hint = "roost run --root DIR  (DIR a directory that you may write to)"
-        raise SystemCallFailed(f"use {layout.root} as the root", why, hint) from None
+        raise refusal(f"use {layout.root} as the root", problem, hint) from None
+
+
+def refusal(what: str, problem: OSError, hint: str = "") -> SystemRefused:
+    """The error for what the kernel refused while svc.startd starts."""
+    about = f"{problem.filename}: " if problem.filename is not None else ""
+    why = f"{about}{problem.strerror or problem}"
+    place = os.path.dirname(str(problem.filename or "")) or "/"
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(what, why, f"df {place}")
+    return SystemCallFailed(what, why, hint or f"ls -la {place}")
+
+
+def check_descriptor(fd: int) -> None:
+    """Raise `SystemCallFailed` unless this descriptor is open, before anything is made."""
+    try:
+        os.fstat(fd)
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise SystemCallFailed(f"use --ready-fd {fd}", why, f"svc.startd {fd}>FILE ...") from None
 
 
 def take_lock(layout: Layout) -> int:

@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from shlex import quote
 from typing import Any
 
 from roost.errors import (
@@ -21,6 +22,7 @@ from roost.errors import (
     RoostError,
     StorageFull,
     SystemCallFailed,
+    printable,
 )
 
 Gate = Callable[[int, str], None]
@@ -83,7 +85,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All statements inside or, after any exception, none."""
+        """All statements inside or, after any exception, none; one inside another is part of it."""
+        if self._connection.in_transaction:
+            yield
+            return
         self.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -94,16 +99,21 @@ class Database:
                 self._connection.rollback()
             raise
 
+    @contextmanager
+    def decoding(self, what: str) -> Iterator[None]:
+        """What the file holds does not decode inside: the file is damaged; ``what`` says where."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError, AttributeError) as problem:
+            raise self.damaged(f"{what} cannot be read ({problem})") from problem
+
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
 
     def damaged(self, why: str) -> RepositoryDamaged:
         """The error for a file that cannot be used, with the way to set it aside."""
-        aside = f"{os.path.dirname(self.path)}/damaged"
-        return RepositoryDamaged(
-            f"use the repository {self.path}", why, f"mkdir -p {aside} && mv {self.path}* {aside}"
-        )
+        return damaged(self.path, why)
 
     def _pass(self, sql: str) -> None:
         self._calls += 1
@@ -118,11 +128,20 @@ class Database:
             return _full(self.path)
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return self.damaged(str(problem))
+        if str(problem).startswith("Could not decode to UTF-8"):  # raised without a code
+            return self.damaged(printable(str(problem)))
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return SystemCallFailed(what, "another process has it open", f"fuser -v {self.path}")
         if code in _REFUSALS:
             return SystemCallFailed(what, f"{_REFUSALS[code]} ({problem})")
         return InternalError(what, str(problem))
+
+
+def damaged(path: str, why: str) -> RepositoryDamaged:
+    """The error for a file that cannot be used, with the way to set it aside."""
+    aside = f"{os.path.dirname(path)}/damaged"
+    hint = f"mkdir -p {quote(aside)} && mv {quote(path)}* {quote(aside)}"
+    return RepositoryDamaged(f"use the repository {path}", why, hint)
 
 
 def _full(path: str) -> StorageFull:

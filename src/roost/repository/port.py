@@ -8,6 +8,7 @@ TypeMismatch, Conflict, StorageFull, RepositoryDamaged, SystemCallFailed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -63,6 +64,12 @@ class RepositoryPort(Protocol):
 
     def close(self) -> None:
         """Release the files."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes of the persistent store made inside are one transaction: all or none.
+
+        An exception must leave the block if one of the changes raised it.
+        """
 
     def services(self) -> list[str]:
         """All services, sorted."""

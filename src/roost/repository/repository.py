@@ -11,7 +11,7 @@ This process is the only user of both files, which SQLite's exclusive lock holds
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 from roost.errors import (
     AlreadyExists,
@@ -54,6 +54,10 @@ class Repository:
         """Release the files."""
         self._db.close()
         self._volatile.database.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes of the persistent store made inside, or none."""
+        return self._db.transaction()
 
     # Reading
 

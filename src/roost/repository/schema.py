@@ -6,11 +6,16 @@ The layout is described in docs/formats/repository.md.
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 
 from roost.errors import SystemCallFailed
-from roost.repository.database import Database, Gate
+from roost.repository.database import Database, Gate, damaged
+
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
+"""Of the files that SQLite keeps for one database."""
 
 _META = """CREATE TABLE meta (
   name TEXT PRIMARY KEY,
@@ -111,6 +116,8 @@ def open_database(path: str, schema: Schema, gate: Gate | None = None) -> Databa
     Raises RepositoryDamaged for a file that is broken, foreign or of a later version, and
     SystemCallFailed if another process has it open.
     """
+    if schema is PERSISTENT:
+        _make_if_absent(path, gate)
     database = Database(path, gate)
     try:
         _prepare(database, schema)
@@ -118,6 +125,45 @@ def open_database(path: str, schema: Schema, gate: Gate | None = None) -> Databa
         database.close()
         raise
     return database
+
+
+def _make_if_absent(path: str, gate: Gate | None) -> None:
+    """Make the file whole under another name: an empty one is then always a damaged one."""
+    if os.path.lexists(path):
+        if not os.path.isfile(path):
+            raise damaged(path, "it is not a regular file")
+        if not os.path.getsize(path):
+            raise damaged(path, "it is empty")
+        return
+    if os.path.lexists(f"{path}-wal"):
+        raise damaged(path, f"it is gone, and its journal {path}-wal is there")
+    fresh = f"{path}.new"
+    try:
+        for suffix in _SUFFIXES:
+            with suppress(FileNotFoundError):
+                os.unlink(fresh + suffix)
+    except OSError as problem:
+        raise _unopened(path, problem) from problem
+    database = Database(fresh, gate)
+    try:
+        _prepare(database, PERSISTENT)
+    finally:
+        database.close()
+    try:
+        os.rename(fresh, path)
+        directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as problem:
+        raise _unopened(path, problem) from problem
+
+
+def _unopened(path: str, problem: OSError) -> SystemCallFailed:
+    why = problem.strerror or str(problem)
+    hint = f"ls -ld {os.path.dirname(path)}"
+    return SystemCallFailed(f"open the repository {path}", why, hint)
 
 
 def _prepare(database: Database, schema: Schema) -> None:

@@ -126,4 +126,5 @@ class SnapshotStore:
 
     def _level(self, level: int) -> dict[str, PropertyGroup]:
         rows = self._db.execute("SELECT content FROM level WHERE id = ?", (level,))
-        return decode_level(rows[0][0])
+        with self._db.decoding("a snapshot"):
+            return decode_level(rows[0][0])

@@ -171,13 +171,15 @@ class EntityStore:
         """The layered groups of an entity by name (masked ones too), or only one."""
         sql = _LOAD_ALL if group is None else _LOAD_ONE
         parameters: tuple[Parameter, ...] = (entity.id,) if group is None else (entity.id, group)
+        groups, properties = (self._db.execute(part, parameters) for part in sql)
         found: dict[str, tuple[int, dict[Layer, Claim], dict[Layer, dict[str, Cell]]]] = {}
-        for name, generation, layer, kind, masked, file in self._db.execute(sql[0], parameters):
-            claims = found.setdefault(name, (generation, {}, {}))[1]
-            claims[_LAYERS[layer]] = Claim(kind, bool(masked), file)
-        for pg, name, layer, kind, values, masked, file in self._db.execute(sql[1], parameters):
-            cells = found[pg][2].setdefault(_LAYERS[layer], {})
-            cells[name] = Cell(type_named(kind), decode_values(values), bool(masked), file)
+        with self._db.decoding(entity.fmri):
+            for name, generation, layer, kind, masked, file in groups:
+                claims = found.setdefault(name, (generation, {}, {}))[1]
+                claims[_LAYERS[layer]] = Claim(kind, bool(masked), file)
+            for pg, name, layer, kind, values, masked, file in properties:
+                cells = found[pg][2].setdefault(_LAYERS[layer], {})
+                cells[name] = Cell(type_named(kind), decode_values(values), bool(masked), file)
         return {
             name: LayeredGroup(name, claims, cells, generation)
             for name, (generation, claims, cells) in found.items()
