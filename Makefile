@@ -19,7 +19,8 @@ help:
 prepare:
 	@tools/prepare dev
 
-demo: prepare
+demo:
+	@tools/prepare run
 	@$(RUN)python examples/falcon/demo.py
 
 test: check integration system

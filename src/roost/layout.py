@@ -71,6 +71,11 @@ class Layout:
         """Trees of manifests imported at start, in order."""
         return (self.below("/lib/svc/manifest"), self.below("/etc/svc/manifest"))
 
+    def is_delivered(self, manifest: str) -> bool:
+        """Does the file lie in a standard manifest tree, where a clean-up looks for it?"""
+        trees = (*self.manifest_directories, self.below("/var/svc/manifest"))
+        return manifest.startswith(tuple(f"{tree}/" for tree in trees))
+
     @property
     def share(self) -> str:
         """Directory of smf_include.sh."""

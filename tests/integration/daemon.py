@@ -24,14 +24,14 @@ HEADER = """<?xml version="1.0"?>
 class Daemon:
     """svc.startd below ``root``; `stop` ends it in order, `kill` at once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *options: str) -> None:
         self.root = root
         self.layout = Layout(str(root))
         self.console = root.with_name(root.name + ".console")
         self._out = self.console.open("ab")
         ready, write_fd = os.pipe()
         self.process = subprocess.Popen(
-            [BIN / "svc.startd", "-R", root, "--ready-fd", str(write_fd)],
+            [BIN / "svc.startd", "-R", root, "--ready-fd", str(write_fd), *options],
             stdout=self._out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -21,11 +21,13 @@ PROGRAM = "roost"
 _DIR = Option("--root", "keep everything below DIR; root rights are not needed", "DIR")
 _READY = Option("--ready-fd", "write a newline to descriptor N once commands are answered", "N")
 
+_MILESTONE = Option("--milestone", "all (the default), or none: serve, but start nothing", "NAME")
+
 _RUN = Syntax(
     "roost run",
     "Run svc.startd in the foreground; its console is the standard output.",
-    ("[--root DIR] [--ready-fd N]",),
-    (_DIR, Option("-R", "the same as --root", "DIR"), _READY, *HELP),
+    ("[--root DIR] [--milestone NAME] [--ready-fd N]",),
+    (_DIR, Option("-R", "the same as --root", "DIR"), _MILESTONE, _READY, *HELP),
     "Ctrl-C or SIGTERM stops all services in order; a second one kills what is left.\n"
     "Commands find it with -R DIR or ROOST_ROOT=DIR.",
 )
@@ -82,7 +84,11 @@ def _run_body(parsed: Parsed) -> int:
     layout = chosen_layout(roots[-1] if roots else None)
     from roost.daemon.main import run as run_daemon  # noqa: PLC0415  no client wants it
 
-    return run_daemon(layout, ready_fd=None if ready is None else int(ready))
+    return run_daemon(
+        layout,
+        milestone=parsed.value(_MILESTONE.flag) or "all",
+        ready_fd=None if ready is None else int(ready),
+    )
 
 
 def _unlock(arguments: list[str]) -> int:

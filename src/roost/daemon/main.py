@@ -25,25 +25,35 @@ from roost.repository import open_repository
 from roost.restarter.restarter import Restarter
 from roost.streams import open_standard_streams
 
-USAGE = "Usage: svc.startd [-R DIR] [--ready-fd FD]"
+USAGE = "Usage: svc.startd [-R DIR] [--milestone all|none] [--ready-fd FD]"
+MILESTONES = ("all", "none")
 EXIT_INTERRUPTED = 130
 MAX_BUGS = 1000
 """Errors of ours in the loop after which going on makes no sense."""
 
 
-def run(layout: Layout, *, ready_fd: int | None = None, out: TextIO | None = None) -> int:
+def run(
+    layout: Layout,
+    *,
+    milestone: str = "all",
+    ready_fd: int | None = None,
+    out: TextIO | None = None,
+) -> int:
     """Run svc.startd in the foreground until it is told to shut down; returns an exit status.
 
+    With ``milestone`` "none" it serves the repository and starts nothing, so that a
+    configuration which must not run can be mended.
     ``ready_fd`` gets a newline (and is closed) once the socket answers. ``out`` is the
     administrator's console. Raises `RoostError` if it cannot start.
     """
     try:
-        return _run(layout, ready_fd, out or sys.stdout)
+        return _run(layout, milestone, ready_fd, out or sys.stdout)
     except OSError as problem:
         raise startup.refusal(f"run svc.startd for {layout.root}", problem) from problem
 
 
-def _run(layout: Layout, ready_fd: int | None, out: TextIO) -> int:
+def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> int:
+    check_milestone(milestone)
     if ready_fd is not None:
         startup.check_descriptor(ready_fd)
     startup.make_directories(layout)
@@ -66,7 +76,9 @@ def _run(layout: Layout, ready_fd: int | None, out: TextIO) -> int:
     journal.write(f"svc.startd {os.getpid()} starts for {layout.root}.")
 
     changed = startup.changed_manifests(layout, repository)
-    if changed:
+    if milestone == "none":
+        journal.write("Milestone none: no service is started.")
+    elif changed:
         manager.import_then_boot(startup.import_command(layout, changed))
     else:
         loop.call_soon(manager.boot)
@@ -89,6 +101,13 @@ def _run(layout: Layout, ready_fd: int | None, out: TextIO) -> int:
     return 0
 
 
+def check_milestone(name: str) -> None:
+    """Raise `UsageError` for a milestone that svc.startd cannot be started at."""
+    if name not in MILESTONES:
+        known = " and ".join(MILESTONES)
+        raise UsageError(f"start at milestone {name}", f"the milestones to start at are {known}")
+
+
 def _run_loop(loop: Loop, journal: MasterLog) -> None:
     """Run to the end; an error of ours in a callback is recorded, and the rest goes on."""
     while journal.bugs < MAX_BUGS:
@@ -109,14 +128,17 @@ def main(argv: list[str] | None = None) -> int:
 def _main(arguments: list[str]) -> int:
     root: str | None = None
     ready_fd: int | None = None
+    milestone = "all"
     try:
-        options, operands = getopt.getopt(arguments, "R:?h", ["ready-fd=", "help"])
+        options, operands = getopt.getopt(arguments, "R:?h", ["milestone=", "ready-fd=", "help"])
     except getopt.GetoptError as problem:
         dashes = "--" if len(problem.opt) > 1 else "-"
         raise UsageError(f"use option {dashes}{problem.opt}", problem.msg) from None
     for name, value in options:
         if name == "-R":
             root = value
+        elif name == "--milestone":
+            milestone = value
         elif name == "--ready-fd":
             if not (value.isascii() and value.isdigit()):
                 raise UsageError(f"use --ready-fd {value}", "it takes the number of a descriptor")
@@ -126,7 +148,7 @@ def _main(arguments: list[str]) -> int:
             return 0
     if operands:
         raise UsageError(f"use '{operands[0]}'", "it takes no operands")
-    return run(chosen_layout(root), ready_fd=ready_fd)
+    return run(chosen_layout(root), milestone=milestone, ready_fd=ready_fd)
 
 
 def guarded(act: Callable[[], int], program: str = "svc.startd") -> int:

@@ -194,9 +194,13 @@ class RepositoryApi:
         given = call.parameters
         bundle = bundle_from_json(given["bundle"])
         require_right(call, MODIFY, f"import {bundle.name}")
+        file = typed.text(given, "file")
         with self._repository.transaction():
             report = self._repository.import_bundle(
-                bundle, typed.text(given, "file"), typed.text(given, "hash")
+                bundle,
+                file,
+                typed.text(given, "hash"),
+                is_delivered=self._manager.layout.is_delivered(file),
             )
             self._take_running(report.instances)
         self._manager.refresh(report.instances)

@@ -68,9 +68,15 @@ class Importer:
         self._origin = file.encode(errors="backslashreplace").decode()
         self._dependents = Dependents(store, volatile)
         self._messages: list[str] = []
+        self._is_support = False
 
-    def run(self, bundle: Bundle, digest: str) -> ImportReport:
-        """Store the bundle; the caller commits or rolls back."""
+    def run(self, bundle: Bundle, digest: str, *, is_delivered: bool) -> ImportReport:
+        """Store the bundle; the caller commits or rolls back.
+
+        Only a delivered file, one of the standard trees, supports what it names
+        (``manifestfiles``).
+        """
+        self._is_support = bool(self._file) and is_delivered
         services = [self._open(part) for part in checked(bundle, self._file)]
         for service in services:
             self._take_previous(service)
@@ -79,12 +85,12 @@ class Importer:
         for target in (t for s in services for t in (s.own, *s.instances)):
             if target.part.dependents or not (target.is_new or target.part.is_empty):
                 self._dependents.update(target.entity, target.part, self._origin)
-        if self._file:
+        if self._is_support:
             self._forget_file_elsewhere(
                 {t.entity.fmri for s in services for t in (s.own, *s.instances)}
             )
-            if digest:
-                self._record_hash(digest)
+        if self._file and digest:
+            self._record_hash(digest)
         self._snapshots.collect()
         concerned = {s.own.entity.fmri for s in services} | self._dependents.touched
         return ImportReport(
@@ -182,7 +188,7 @@ class Importer:
             outcome = replaced_manifest(current, says)
             after = outcome.groups
             self._messages += outcome.messages
-        if self._file:
+        if self._is_support:
             group = current.get(MANIFEST_FILES)
             seen = effective(group)
             taken = {p.name: p.values[0] for p in seen.properties.values()} if seen else {}

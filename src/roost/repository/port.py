@@ -138,8 +138,11 @@ class RepositoryPort(Protocol):
     def revert(self, fmri: str, snapshot: str) -> None:
         """Take ``previous``, then set the editing view to what ``snapshot`` says."""
 
-    def import_bundle(self, bundle: Bundle, file: str = "", digest: str = "") -> ImportReport:
-        """Store a manifest bundle whole, take snapshots, and record the file (digest c.3-c.5).
+    def import_bundle(
+        self, bundle: Bundle, file: str = "", digest: str = "", *, is_delivered: bool = True
+    ) -> ImportReport:
+        """Store a manifest bundle whole, take snapshots, and record the file (digest c.3-c.5):
+        its hash always, the file as the support of what it names if it is delivered.
 
         ``running`` is updated by the daemon's refresh of ``report.instances``, not here.
         """

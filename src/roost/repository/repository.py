@@ -313,11 +313,13 @@ class Repository:
 
     # Manifests
 
-    def import_bundle(self, bundle: Bundle, file: str = "", digest: str = "") -> ImportReport:
+    def import_bundle(
+        self, bundle: Bundle, file: str = "", digest: str = "", *, is_delivered: bool = True
+    ) -> ImportReport:
         """Store a manifest bundle whole; see `roost.repository.importing`."""
         with self._db.transaction():
             importer = Importer(self._store, self._snapshots, self._volatile.groups, file)
-            return importer.run(bundle, digest)
+            return importer.run(bundle, digest, is_delivered=is_delivered)
 
     # Parts of the above
 
