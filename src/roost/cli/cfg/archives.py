@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from roost.cli.cfg.bundles import exported, print_bundle, read, store_bundle
+from roost.cli.cfg.bundles import exported, print_bundle, read, store_bundle, with_enabled
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.store import Change, put
 from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
@@ -18,7 +18,7 @@ _Entity = TypeVar("_Entity", ServiceBundle, InstanceBundle)
 def _archive(session: Session, call: Call) -> None:
     everything = "-a" in call.options
     services = tuple(
-        bundle
+        with_enabled(session, bundle)
         for service in session.store.services()
         for bundle in exported(session, service, everything=everything)
     )
@@ -27,7 +27,7 @@ def _archive(session: Session, call: Call) -> None:
 
 def _restore(session: Session, call: Call) -> None:
     path = call.operands[0]
-    archive = read(session, path, BundleType.ARCHIVE)
+    archive = read(session, path, BundleType.ARCHIVE, act="restore")
     services = tuple(
         replace(
             _overriding(service),

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 
 from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
@@ -47,24 +49,45 @@ class _Tally:
 def digest_of(path: str) -> str:
     """SHA-256 of a file, in hex; `ManifestError` if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        # O_NONBLOCK: a FIFO, which gives its content once and perhaps never, must not hang this.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise _unreadable("import", path, "it is no regular file")
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        raise ManifestError(f"import {path}", f"{path}: {why}") from None
+    except (OSError, ValueError) as problem:
+        raise _unreadable("import", path, getattr(problem, "strerror", None)) from None
 
 
-def read(session: Session, path: str, *wanted: BundleType) -> Bundle:
-    """The bundle in a file, of one of the types ``wanted``; raises `ManifestError`."""
+def _unreadable(act: str, path: str, why: str | None) -> ManifestError:
+    return ManifestError(f"{act} {path}", why or "it is not a path", f"ls -l {quote(path)}")
+
+
+def read(session: Session, path: str, *wanted: BundleType, act: str) -> Bundle:
+    """The bundle in a file, of one of the types ``wanted``; raises `ManifestError`, which says
+    that one cannot ``act`` the file.
+    """
     from roost.manifest import read_bundle  # noqa: PLC0415
 
-    bundle = read_bundle(path, root=session.root, note=session.note)
+    _check_readable(act, path)
+    try:
+        bundle = read_bundle(path, root=session.root, note=session.note)
+    except ManifestError as problem:
+        problem.what = f"{act} {path}"
+        raise
     if bundle.type in wanted:
         return bundle
     command = {"profile": "apply", "archive": "restore"}.get(bundle.type.value, "import")
     raise ManifestError(
-        f"use {path}", f"it is of type {bundle.type.value}", f"svccfg {command} {path}"
+        f"{act} {path}", f"it is of type {bundle.type.value}", f"svccfg {command} {path}"
     )
+
+
+def _check_readable(act: str, path: str) -> None:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except (OSError, ValueError) as problem:
+        raise _unreadable(act, path, getattr(problem, "strerror", None)) from None
 
 
 def files_below(paths: Sequence[str]) -> Iterator[str]:
@@ -132,7 +155,7 @@ def store_bundle(
 
 
 def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> dict[str, object]:
-    bundle = read(session, path, BundleType.MANIFEST, BundleType.PROFILE)
+    bundle = read(session, path, BundleType.MANIFEST, BundleType.PROFILE, act="import")
     if bundle.type is BundleType.PROFILE:
         from roost.cli.cfg.profiles import apply_profiles  # noqa: PLC0415  it builds on this one
 
@@ -141,7 +164,7 @@ def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> d
         return {"file": file.path, "services": [], "instances": applied}
     found = bundle_problems(bundle)
     if found and strict:
-        raise ManifestError(f"import {path}", "\n".join(("its templates say:", *found)))
+        raise ManifestError(f"import {path}", "\n    ".join(("its templates say:", *found)))
     for problem in found:
         session.note(f"{path}: {problem}")
     services, instances = store_bundle(session, bundle, file.path, file.digest)
@@ -176,9 +199,10 @@ def _validate(session: Session, call: Call) -> None:
 def _validate_file(session: Session, path: str) -> None:
     from roost.manifest import find_problems  # noqa: PLC0415
 
+    _check_readable("validate", path)
     found = find_problems(path, root=session.root)
     if not found:
-        bundle = read(session, path, *BundleType)
+        bundle = read(session, path, *BundleType, act="validate")
         if bundle.type is not BundleType.PROFILE:
             found = [f"{path}: {text}" for text in bundle_problems(bundle)]
     for problem in found:
@@ -243,11 +267,11 @@ def _export(session: Session, call: Call) -> None:
         fmri = service_of(fmri)
     services = exported(session, fmri, everything="-a" in call.options)
     name = fmri.removeprefix("svc:/").replace("/", "-")
-    services = tuple(_with_enabled(session, service) for service in services)
+    services = tuple(with_enabled(session, service) for service in services)
     print_bundle(session, Bundle(BundleType.MANIFEST, name, services))
 
 
-def _with_enabled(session: Session, service: ServiceBundle) -> ServiceBundle:
+def with_enabled(session: Session, service: ServiceBundle) -> ServiceBundle:
     """The service with ``enabled`` said for every instance, as a manifest must."""
     instances = []
     for instance in service.instances:
@@ -263,7 +287,7 @@ def _with_enabled(session: Session, service: ServiceBundle) -> ServiceBundle:
 
 
 def _inventory(session: Session, call: Call) -> None:
-    bundle = read(session, call.operands[0], *BundleType)
+    bundle = read(session, call.operands[0], *BundleType, act="take the inventory of")
     found: list[str] = []
     for service in bundle.services:
         found += [f"svc:/{service.name}:{instance.name}" for instance in service.instances]

@@ -30,7 +30,8 @@ EntityBundle = ServiceBundle | InstanceBundle
 def _apply(session: Session, call: Call) -> None:
     # All files are read before the first is applied: a bad one must not leave half a set.
     profiles = [
-        (path, read(session, path, BundleType.PROFILE)) for path in files_below(call.operands)
+        (path, read(session, path, BundleType.PROFILE, act="apply"))
+        for path in files_below(call.operands)
     ]
     for path, bundle in profiles:
         _check(path, bundle)
