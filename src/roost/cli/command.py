@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from roost.errors import InternalError, RoostError, SystemCallFailed, UsageError, printable
+from roost.errors import (
+    InternalError,
+    RoostError,
+    SystemCallFailed,
+    UsageError,
+    printable,
+)
 from roost.layout import Layout, chosen_layout
 from roost.streams import lead_nowhere, open_standard_streams
 

@@ -152,7 +152,7 @@ def _milestone(parsed: Parsed) -> int:
     if len(parsed.operands) != 1:
         raise UsageError("set the milestone", "it takes one milestone")
     why = "this version of roost does not have milestones to switch to yet"
-    raise InvalidState(f"set milestone '{parsed.operands[0]}'", why)
+    raise InvalidState(f"set milestone '{parsed.operands[0]}'", why, "svcs -a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,8 @@ def _mark_action(operands: list[str]) -> str:
 
 def _checked_comment(comment: str) -> str:
     if len(comment.encode(errors="surrogateescape")) > MAX_COMMENT_BYTES:
-        raise InvalidValue("store the comment", f"it is longer than {MAX_COMMENT_BYTES} bytes")
+        why = f"it is longer than {MAX_COMMENT_BYTES} bytes"
+        raise InvalidValue("store the comment", why, "svcadm disable -c COMMENT FMRI")
     return comment
 
 

@@ -275,7 +275,7 @@ class Printing:
         for line in lines:
             if line.protected and wanted.group is not None:
                 what = f"read '{line.group}/{line.name}' of {fmri}"
-                self._complain(NotAllowed(what, "its values are protected"))
+                self._complain(NotAllowed(what, "its values are protected", f"sudo svcprop {fmri}"))
             else:
                 self._lines[line] = None
 

@@ -73,7 +73,7 @@ class Database:
         except UnicodeEncodeError as problem:
             # Only what a caller asks for can hold such bytes: what is stored is checked before.
             what = f"look up '{problem.object}'"
-            raise InvalidName(what, "it holds bytes that are not UTF-8") from None
+            raise InvalidName(what, "it holds bytes that are not UTF-8", "svccfg list") from None
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Parameter]]) -> None:
         """Run one statement for each of ``rows``."""

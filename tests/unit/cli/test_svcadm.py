@@ -451,6 +451,7 @@ def test_the_milestone_is_not_there_yet(capsys: Shown) -> None:
     assert capsys.readouterr().err == (
         "svcadm: cannot set milestone 'none': "
         "this version of roost does not have milestones to switch to yet\n"
+        "svcadm: try: svcs -a\n"
     )
 
 

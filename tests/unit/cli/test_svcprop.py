@@ -173,7 +173,8 @@ def test_protected_values(daemon: CannedDaemon, capsys: Shown) -> None:
     assert main(["-p", "secret/key", QUOTES]) == 1
     assert capsys.readouterr() == (
         "",
-        "svcprop: cannot read 'secret/key' of svc:/site/quotes: its values are protected\n",
+        "svcprop: cannot read 'secret/key' of svc:/site/quotes: its values are protected\n"
+        f"svcprop: try: sudo svcprop {QUOTES}\n",
     )
 
 

@@ -94,7 +94,8 @@ class Lexer:
     def finish(self) -> None:
         """Say that no further line comes; `BadCommand` if the command is not whole."""
         if self.missing:
-            raise BadCommand("read the command", f"the input ends before {self.missing}")
+            why = f"the input ends before {self.missing}"
+            raise BadCommand("read the command", why, "svccfg help setprop")
 
     def _take_token(self, text: str, at: int) -> int:
         sign = text[at]

@@ -210,10 +210,14 @@ def _checked(text: str, act: str) -> str | None:
     try:
         parsed = names.parse(text.removesuffix(":"))
     except InvalidName as problem:
-        raise InvalidName(f"{act} '{text}'", f"Invalid FMRI. {problem.why}") from None
+        raise InvalidName(
+            f"{act} '{text}'", f"Invalid FMRI. {problem.why}", "svccfg list"
+        ) from None
     if parsed.group is not None:
         raise InvalidName(
-            f"{act} '{text}'", "Invalid FMRI. It names a property, not a service or instance"
+            f"{act} '{text}'",
+            "Invalid FMRI. It names a property, not a service or instance",
+            f"select {parsed.entity}",
         )
     return None if every_instance else str(parsed)
 
