@@ -17,6 +17,7 @@ from roost.cli.cfg.session import Command
 from roost.cli.cfg.table import COMMANDS
 from roost.cli.columns import COLUMNS, STATE_ORDER
 from roost.cli.command import HELP, Option, Parsed, Syntax, run
+from roost.daemon.main import MILESTONES
 from roost.daemon.main import USAGE as STARTD_USAGE
 from roost.errors import UsageError
 
@@ -51,6 +52,7 @@ KINDS: Mapping[str, str] = {
     "ZONE": "zone",
     "RESTARTER|DIR": "restarter",
     "[GROUP/]NAME": "property",
+    "|".join(MILESTONES): "milestone",
 }
 """What each name of an operand or argument stands for; ``text`` is nothing to be offered."""
 
@@ -60,6 +62,7 @@ ARGUMENTS: Mapping[str, str] = {**KINDS, "FMRI": "entity"}
 WORDS: Mapping[str, tuple[str, ...]] = {
     "column": tuple(name.lower() for name in COLUMNS),
     "command": tuple(command.name for command in COMMANDS),
+    "milestone": MILESTONES,
     "shell": SHELLS,
     "state": tuple(state for state in STATE_ORDER if state != "legacy_run"),
     "zone": ("global",),
@@ -76,7 +79,7 @@ _SVCCFG_OPERANDS: Mapping[str, tuple[str, ...]] = {
 }
 """Operands of svccfg whose name in the usage does not say what they are."""
 
-_BRACKETED_OPTION = re.compile(r"\[(-[^\s\]]+)(?: ([A-Z]+))?\]")
+_BRACKETED_OPTION = re.compile(r"\[(-[^\s\]]+)(?: ([^\]]+))?\]")
 _CHOICES = re.compile(r"\{([^}]*)\}")
 _NAME = re.compile(r"[A-Z]+")
 
