@@ -148,7 +148,8 @@ def _outcome(message: Mapping[str, Any], method: str) -> tuple[dict[str, Any], b
     """Parameters of a reply, and whether more replies follow; raises what it reports."""
     parameters = message.get("parameters") or {}
     if not isinstance(parameters, dict):
-        raise InvalidValue(f"read the answer to {method}", "its parameters are no JSON object")
+        why = "its parameters are no JSON object"
+        raise InvalidValue(f"read the answer to {method}", why, "roost version; roost status")
     error = message.get("error")
     if error is not None:
         raise error_from_wire(str(error), parameters, method)

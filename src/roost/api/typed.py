@@ -12,7 +12,8 @@ Record = Mapping[str, Any]
 
 def _refuse(key: str, wanted: str, value: object) -> InvalidValue:
     found = "it is missing" if value is None else f"it is {type(value).__name__}"
-    return InvalidValue(f"use '{key}'", f"{wanted} was wanted, and {found}")
+    why = f"{wanted} was wanted, and {found}"
+    return InvalidValue(f"use '{key}' of a message", why, "roost version; roost status")
 
 
 def text(record: Record, key: str, default: str | None = None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from roost.errors import BY_CODE, InternalError, InvalidValue, RoostError
+from roost.errors import BY_CODE, InternalError, InvalidValue, RoostError, SystemRefused
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """No message is longer, in either direction."""
@@ -135,4 +135,5 @@ def error_from_wire(name: str, parameters: Mapping[str, object], method: str) ->
         return kind(text("what") or f"call {method}", text("why"), text("hint"))
     if name == SERVICE + "InvalidParameter":
         return InvalidValue(f"call {method}", f"svc.startd refuses '{text('parameter')}'")
-    return InternalError(f"call {method}", f"svc.startd answered {name}")
+    why = f"svc.startd answered '{name}': it is of another version than this command"
+    return SystemRefused(f"call {method}", why, "roost version; roost status")

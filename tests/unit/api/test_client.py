@@ -13,7 +13,7 @@ import varlink
 
 from roost.api.client import Client
 from roost.api.server import Call, Server
-from roost.errors import DaemonNotRunning, InternalError, InvalidValue, NotFound
+from roost.errors import DaemonNotRunning, InvalidValue, NotFound, SystemRefused
 from roost.layout import Layout
 from roost.loop import Loop
 
@@ -92,7 +92,7 @@ def test_calls_and_errors(service: Service) -> None:
         assert caught.value.hint == "svcs -a"
         with pytest.raises(InvalidValue, match=r"svc\.startd refuses 'x'"):
             client.call("Manager.Dependents", fmri="svc:/a", x=1)
-        with pytest.raises(InternalError, match="MethodNotFound"):
+        with pytest.raises(SystemRefused, match="MethodNotFound"):
             client.call("Manager.Nothing")
         assert client.call("Manager.Dependents", fmri="svc:/b") == {"instances": ["svc:/b"]}
 

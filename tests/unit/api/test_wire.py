@@ -13,7 +13,7 @@ from roost.api.wire import (
     error_from_wire,
     error_to_wire,
 )
-from roost.errors import BY_CODE, InternalError, InvalidValue, NotFound, RoostError
+from roost.errors import BY_CODE, InternalError, InvalidValue, NotFound, RoostError, SystemRefused
 
 
 def test_a_message_is_json_and_a_nul() -> None:
@@ -99,7 +99,7 @@ def test_errors_of_varlink_itself() -> None:
     assert isinstance(refused, InvalidValue)
     assert "'x'" in refused.message
     missing = error_from_wire("org.varlink.service.MethodNotFound", {"method": "a.B"}, "a.B")
-    assert isinstance(missing, InternalError)
+    assert isinstance(missing, SystemRefused)
 
 
 def test_an_unknown_code_or_odd_parameters_are_still_an_error() -> None:
