@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canned_daemon import CannedDaemon, dependency, instance, target
 
 from roost.cli.svcadm import SUBCOMMANDS, main
 from roost.errors import InvalidState, NotAllowed, StorageFull
 from roost.layout import Layout
+from tests.unit.cli.canned_daemon import CannedDaemon, dependency, instance, target
 
 LOG = "svc:/system/log:default"
 NIGHTLY = "svc:/site/quotes:nightly"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canned_daemon import CannedDaemon, group, instance
 
 from roost.cli.svcprop import main
 from roost.layout import Layout
+from tests.unit.cli.canned_daemon import CannedDaemon, group, instance
 
 QUOTES = "svc:/site/quotes"
 NIGHTLY = "svc:/site/quotes:nightly"
@@ -132,8 +132,10 @@ def test_what_is_missing(capsys: Shown) -> None:
     assert main(["-p", "config/absent", QUOTES]) == 1
     assert capsys.readouterr() == (
         "",
-        "svcprop: cannot find property 'config/absent' of svc:/site/quotes: it is not there\n"
-        "svcprop: try: svcprop svc:/site/quotes\n",
+        (
+            "svcprop: cannot find property 'config/absent' of svc:/site/quotes: it is not there\n"
+            "svcprop: try: svcprop svc:/site/quotes\n"
+        ),
     )
     assert main(["-p", "absent", QUOTES]) == 1
     assert "cannot find group 'absent'" in capsys.readouterr().err
@@ -173,8 +175,10 @@ def test_protected_values(daemon: CannedDaemon, capsys: Shown) -> None:
     assert main(["-p", "secret/key", QUOTES]) == 1
     assert capsys.readouterr() == (
         "",
-        "svcprop: cannot read 'secret/key' of svc:/site/quotes: its values are protected\n"
-        f"svcprop: try: sudo svcprop {QUOTES}\n",
+        (
+            "svcprop: cannot read 'secret/key' of svc:/site/quotes: its values are protected\n"
+            f"svcprop: try: sudo svcprop {QUOTES}\n"
+        ),
     )
 
 

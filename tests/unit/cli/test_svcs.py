@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canned_daemon import (
+
+from roost.cli.svcs import main
+from roost.layout import Layout
+from tests.unit.cli.canned_daemon import (
     MASTER,
     CannedDaemon,
     dependency,
@@ -18,9 +21,6 @@ from canned_daemon import (
     instance,
     target,
 )
-
-from roost.cli.svcs import main
-from roost.layout import Layout
 
 LOG = "svc:/system/log:default"
 QUOTES = "svc:/site/quotes:nightly"

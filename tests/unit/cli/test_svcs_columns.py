@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from canned_daemon import instance
 
 from roost.cli.columns import (
     COLUMNS,
@@ -18,6 +17,7 @@ from roost.cli.columns import (
 )
 from roost.cli.replies import InstanceView, ProcessView
 from roost.errors import UsageError
+from tests.unit.cli.canned_daemon import instance
 
 NOW = 1_795_425_161.0
 
