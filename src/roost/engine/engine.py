@@ -269,7 +269,7 @@ class Engine(Operations):
     def _faulted(self, node: Node, event: ContractFaulted) -> None:
         if not node.state.is_running or not node.is_tracked:
             return
-        if node.config.model is Model.CHILD:
+        if node.model is Model.CHILD:
             return  # its exit is what counts
         if event.fault.value in node.config.ignore_error:
             return
@@ -430,7 +430,7 @@ class Engine(Operations):
     @staticmethod
     def _has_lost_its_processes(node: Node) -> bool:
         return (
-            node.config.model is Model.CONTRACT
+            node.model is Model.CONTRACT
             and node.is_tracked
             and node.has_contract
             and not node.is_populated

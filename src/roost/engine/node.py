@@ -84,6 +84,8 @@ class Node:
     """A dependency stopped while a method of this instance was running."""
     mark: Mark | None = None
     mark_cause: str = ""
+    model: Model = Model.CONTRACT
+    """The model of its last start; what a refresh says of it counts from the next one on."""
     starts_s: list[float] = field(default_factory=list)
     """Times of the last starts, oldest first."""
     fault_count: int = 0
@@ -122,7 +124,7 @@ class Node:
     @property
     def is_tracked(self) -> bool:
         """Do its processes count after a successful start?"""
-        return self.config.model is not Model.TRANSIENT and not self.is_transient_once
+        return self.model is not Model.TRANSIENT and not self.is_transient_once
 
     def copy(self) -> Node:
         """An independent copy (values inside are immutable)."""
@@ -157,6 +159,7 @@ _COPIED = (
     "pending_stop",
     "mark",
     "mark_cause",
+    "model",
     "fault_count",
     "has_contract",
     "is_populated",

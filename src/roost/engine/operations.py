@@ -62,6 +62,7 @@ class Operations:
         node.starts_s.append(self.now_s)
         del node.starts_s[: -((node.config.failure_count or DEFAULT_FAILURE_COUNT) + 2)]
         node.is_transient_once = node.has_contract = node.is_populated = False
+        node.model = node.config.model
         if _is_too_quick(node):
             self._log(node, "Restarting too quickly, changing state to maintenance.")
             self._enter_maintenance(node, Reason(Aux.RESTARTING_TOO_QUICKLY))
@@ -121,6 +122,7 @@ class Operations:
             waiting = [e for e in node.queue if not isinstance(e, ContractFaulted | ChildExited)]
             node.queue = deque(waiting)
             operation.phase, operation.failure, operation.timed_out = Phase.METHOD, None, False
+            node.model = node.config.model
             self._run(node, node.config.start)
 
     def _cut_short(self, node: Node) -> None:
@@ -145,7 +147,7 @@ class Operations:
         if not node.is_tracked:
             if method.kind is MethodKind.EXEC:
                 self._run(node, method)
-            elif method.kind is MethodKind.KILL and node.config.model is Model.TRANSIENT:
+            elif method.kind is MethodKind.KILL and node.model is Model.TRANSIENT:
                 refusal = ExitStatus(
                     refusal="':kill' has no processes to stop in a transient service"
                 )
@@ -249,7 +251,7 @@ class Operations:
         self._wake(node)
 
     def _child_exited(self, node: Node, event: ChildExited) -> None:
-        if not node.state.is_running or node.config.model is not Model.CHILD:
+        if not node.state.is_running or node.model is not Model.CHILD:
             return
         status = event.status
         if status.code == 0:
@@ -345,7 +347,7 @@ class Operations:
         if operation.method is MethodName.START:
             node.is_populated = True
         self._emit(RunMethod(node.fmri, operation.method))
-        if operation.method is not MethodName.START or node.config.model is not Model.CHILD:
+        if operation.method is not MethodName.START or node.model is not Model.CHILD:
             self._set_timer(node, operation, method.timeout_s)
 
     def _end_operation(self, node: Node) -> Operation:
@@ -475,7 +477,7 @@ def _is_too_quick(node: Node) -> bool:
     period P: more than N failures (each start but the first follows one) within P seconds.
     """
     config, starts_s = node.config, node.starts_s
-    if config.model is Model.CHILD:
+    if node.model is Model.CHILD:
         return False
     if config.failure_count is None and config.failure_period_s is None:
         count = DEFAULT_FAILURE_COUNT

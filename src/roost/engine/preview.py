@@ -190,7 +190,7 @@ class _World:
         if node is None or not node.is_idle or command.signal != SIGABRT:
             return []
         now_s, fmri = self.engine.now_s, node.fmri
-        if node.config.model is Model.CHILD:
+        if node.model is Model.CHILD:
             end = ExitStatus(signal=SIGABRT, dumped_core=True)
             return [ChildExited(now_s, fmri, end), ContractEmptied(now_s, fmri)]
         return [ContractFaulted(now_s, fmri, Fault.CORE), ContractEmptied(now_s, fmri)]

@@ -232,9 +232,11 @@ class CheckedEngine(Engine):
 class Machine:
     """The engine and everything around it, on a simulated clock."""
 
+    engine_type = CheckedEngine
+
     def __init__(self, *configs: InstanceConfig) -> None:
         self.paths: set[str] = set()
-        self.engine = CheckedEngine(self.paths.__contains__)
+        self.engine = self.engine_type(self.paths.__contains__)
         self.now_s = 0.0
         self.wall: list[Transition] = []
         """Every transition, in order."""
@@ -448,7 +450,8 @@ class Machine:
                 event = TimerFired(self.now_s + command.delay_s, command.fmri, number)
                 self._timers[number] = self._later(command.delay_s, lambda: self._ring(event))
             case CancelTimer(timer=number):
-                self._timers.pop(number).act = None
+                if (entry := self._timers.pop(number, None)) is not None:
+                    entry.act = None
             case TakeStartSnapshot():
                 self.snapshots.append(short(command.fmri))
             case LogLine(text=text):
@@ -562,9 +565,8 @@ class Machine:
             return
         run = self._running.get(instance)
         if kill.scope is Scope.METHOD:
-            assert run is not None
-            assert run.method is not MethodName.START
-            self._kill_method(instance, run, kill.signal)
+            if run is not None and run.method is not MethodName.START:
+                self._kill_method(instance, run, kill.signal)
             return
         contract = self._contracts.get(instance)
         if contract is not None:

@@ -785,3 +785,47 @@ def test_retries_of_one_start_are_one_start() -> None:
     assert machine.state("a") == "online"
     assert machine.count("start a") == 6
     assert len(machine.node("a").starts_s) == 2
+
+
+# --- another model by a refresh -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", Model)
+@pytest.mark.parametrize("after", Model)
+@pytest.mark.parametrize("stop", ["exec", ":kill -9"])
+def test_new_model_counts_from_the_next_start_on(before: Model, after: Model, stop: str) -> None:
+    if stop != "exec" and Model.TRANSIENT in (before, after):
+        return  # :kill is no stop method of a transient service
+    machine = Machine(service("a", model=before, stop=stop))
+    machine.reconfigure(service("a", model=after, stop=stop))
+    machine.run_until_quiet()
+    assert machine.runs == ["start a"]
+    if before is not Model.TRANSIENT:
+        machine.exit_all("a")  # noticed as before
+        machine.run_until_quiet()
+        assert machine.count("start a") == 2
+    machine.restart("a")
+    machine.run_until_quiet()
+    assert machine.state("a") == "online"
+    starts = machine.count("start a")
+    if after is not Model.TRANSIENT:
+        machine.exit_all("a")
+        machine.run_until_quiet()
+        assert machine.count("start a") == starts + 1
+    machine.disable("a")
+    machine.run_until_quiet()
+    assert machine.state("a") == "disabled"
+    assert machine.processes("a") == 0
+
+
+def test_new_model_during_a_start() -> None:
+    machine = Machine()
+    machine.script("a", "start", exits(0, after_s=5), GOOD)
+    machine.add(service("a", model=Model.TRANSIENT))
+    machine.reconfigure(service("a"))
+    machine.run_until_quiet()
+    assert machine.state("a") == "online"
+    assert machine.abandoned == ["a"]  # that start was transient
+    machine.restart("a")
+    machine.run_until_quiet()
+    assert machine.abandoned == ["a"]
