@@ -301,8 +301,9 @@ _roost_complete() {
     done
     if [ "$level" = svcprop ]; then
         # The service mostly stands after the property that is asked for.
-        for word in "${words[@]:at + 1}"; do
-            case $word in -*) ;; *) entity=${entity:-$word} ;; esac
+        while [ "$((n + 1))" -lt "${#words[@]}" ]; do
+            n=$((n + 1))
+            case ${words[n]} in -*) ;; *) entity=${entity:-${words[n]}} ;; esac
         done
     fi
     if [ -n "$pending" ]; then
