@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,14 +74,24 @@ sh -c 'trap "" TERM; echo $$ >>"$ROOST_ROOT/pids"; echo >"$0"; while :; do sleep
 read -r _ <"$ready"
 rm "$ready"
 """,
+    # A process that says through the gate when it gets SIGHUP. It waits without a child: one that
+    # is just being forked would lose a signal.
+    "hears": """
+ready=$ROOST_ROOT/ready.$file
+mkfifo "$ready" "$ready.hold"
+sh -c 'trap "echo hup >\\"$1\\"" HUP; exec 3<>"$0.hold"; echo >"$0"
+    until read -r _ <&3; do :; done' "$ready" "$ROOST_ROOT/gate.$file" &
+read -r _ <"$ready"
+rm "$ready" "$ready.hold"
+""",
     # A process that says when it is told to end.
     "polite": """
 ready=$ROOST_ROOT/ready.$file
-mkfifo "$ready"
-sh -c 'trap "echo $1 ended >>\\"$2\\"; exit 0" TERM; echo >"$0"; sleep 1000000 & wait' \\
-    "$ready" "$name" "$trail" &
+mkfifo "$ready" "$ready.hold"
+sh -c 'trap "echo $1 ended >>\\"$2\\"; exit 0" TERM; exec 3<>"$0.hold"; echo >"$0"
+    until read -r _ <&3; do :; done' "$ready" "$name" "$trail" &
 read -r _ <"$ready"
-rm "$ready"
+rm "$ready" "$ready.hold"
 """,
 }
 METHOD = "/lib/svc/method"
@@ -243,6 +254,15 @@ class Case:
         """Let one run of a method (or one process) that waits at the gate exit with a code."""
         os.write(self._gates[name], f"{code}\n".encode())
 
+    def hear(self, name: str, count: int = 1) -> list[str]:
+        """Wait until ``count`` lines were written to the gate; returns them."""
+        heard = b""
+        while heard.count(b"\n") < count:
+            readable, _, _ = select.select([self._gates[name]], [], [], WAIT_S)
+            assert readable, f"only this was heard of {name}: {heard!r}"
+            heard += os.read(self._gates[name], 1000)
+        return heard.decode().splitlines()
+
     def close(self) -> None:
         """The test has ended."""
         for fd in self._gates.values():
@@ -290,8 +310,12 @@ class Case:
         return int(self.prop(name, "restarter/contract"))
 
     def prop(self, name: str, path: str) -> str:
-        """A property as svcprop prints it."""
+        """A property as svcprop prints it: from the snapshot ``running``."""
         return self.daemon.run("svcprop", "-p", path, self.fmri(name)).rstrip("\n")
+
+    def live(self, name: str, path: str) -> str:
+        """A property as it is now, which ``running`` may not know yet."""
+        return self.daemon.run("svcprop", "-cp", path, self.fmri(name)).rstrip("\n")
 
     def pids(self, name: str) -> list[int]:
         """The processes that ``svcs -p`` lists."""
@@ -344,6 +368,16 @@ def is_alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait until a process, which may be anybody's child, has ended."""
+    fd = os.pidfd_open(pid)
+    try:
+        readable, _, _ = select.select([fd], [], [], WAIT_S)
+        assert readable, f"process {pid} does not end"
+    finally:
+        os.close(fd)
 
 
 def zombies_of(parent: int) -> list[int]:

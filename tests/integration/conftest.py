@@ -31,6 +31,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Di
     assert not zombies
     assert not processes_below(daemon.root)
     assert daemon.process.returncode == 0
+    assert "Killing " not in daemon.console.read_text(), "it had to be told twice"
     assert "Traceback" not in daemon.console.read_text() + master_log(daemon)
 
 
