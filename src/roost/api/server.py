@@ -189,7 +189,7 @@ def _listen(path: str) -> tuple[socket.socket, tuple[int, int]]:
     except OSError as problem:
         listener.close()
         why = os.strerror(problem.errno) if problem.errno else str(problem)
-        raise SystemCallFailed(f"listen on {path}", why) from None
+        raise SystemCallFailed(f"listen on {path}", why, f"ls -ld {path}") from None
 
 
 def _remove_stale(path: str) -> None:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from roost.cli.command import HELP, Option, Parsed, Syntax, run
 from roost.cli.prompt import PASSPHRASE_FD, Asker, asker_of
-from roost.errors import AlreadyExists, NotFound, SystemCallFailed, UsageError
+from roost.errors import AlreadyExists, NotFound, RoostError, SystemCallFailed, UsageError
 from roost.services.passphrase import hide_process
 from roost.services.sealed.archive import write_archive
 from roost.services.sealed.container import (
@@ -72,7 +72,11 @@ def _body(command: _Subcommand, parsed: Parsed) -> int:
     if len(parsed.operands) != 1:
         raise UsageError(f"{command.name} a store", "it takes one file")
     hide_process()
-    command.act(os.path.abspath(parsed.operands[0]), asker_of(parsed), parsed)
+    try:
+        command.act(os.path.abspath(parsed.operands[0]), asker_of(parsed), parsed)
+    except RoostError as problem:
+        problem.hint = problem.hint or f"roost storage {command.name} --help"
+        raise
     return 0
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TextIO
 
+from roost.errors import SystemCallFailed
 from roost.layout import Layout
 from roost.loop import Loop
 
@@ -78,10 +79,12 @@ class Console:
 
 def _make_fifo(path: str) -> None:
     try:
-        if stat.S_ISFIFO(os.lstat(path).st_mode):
-            os.unlink(path)
-    except FileNotFoundError:
-        pass
-    os.mkfifo(path)
-    # Methods run as other users too; only svc.startd reads.
-    os.chmod(path, 0o622)  # noqa: S103  as the line above says
+        with suppress(FileNotFoundError):
+            if stat.S_ISFIFO(os.lstat(path).st_mode):
+                os.unlink(path)
+        os.mkfifo(path)
+        # Methods run as other users too; only svc.startd reads.
+        os.chmod(path, 0o622)  # noqa: S103  as the line above says
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise SystemCallFailed(f"make the console {path}", why, f"ls -ld {path}") from None

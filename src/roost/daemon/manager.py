@@ -377,7 +377,9 @@ class Manager:
 
     def watch_form(self, fmri: str) -> dict[str, object]:
         """A reply of Watch."""
-        return {"instance": self.form(fmri), "can_come_up": self.engine.can_come_up(fmri)}
+        # While manifests are imported nothing runs yet, and nothing is hopeless.
+        can_come_up = self.phase == "starting" or self.engine.can_come_up(fmri)
+        return {"instance": self.form(fmri), "can_come_up": can_come_up}
 
     # --- answers ------------------------------------------------------------------------
 
@@ -395,10 +397,13 @@ class Manager:
 
     def form(self, fmri: str) -> dict[str, object]:
         """The wire form of an instance."""
+        node = self.engine.node(fmri)
+        enabled = is_enabled(self._load(fmri)) if node is None else (node.enabled, node.override)
         return instance_form(
             fmri,
-            self.engine.node(fmri),
+            node,
             self.facts_of(fmri),
+            enabled=enabled,
             state_time=self.state_time(fmri),
             contracts=self.restarter.contract_ids(fmri),
             logfile=self.layout.log_of(fmri),

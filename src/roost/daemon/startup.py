@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shlex
+import stat
 import sys
 from collections.abc import Iterator
 
@@ -119,7 +120,10 @@ def _manifests_below(tree: str) -> Iterator[str]:
 
 def _digest(path: str) -> str:
     try:
-        with open(path, "rb") as file:
+        # O_NONBLOCK: a FIFO that lies among the manifests must not keep the machine from booting.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return ""
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""

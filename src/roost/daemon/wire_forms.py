@@ -38,20 +38,25 @@ def instance_form(
     node: Node | None,
     facts: Facts,
     *,
+    enabled: tuple[bool | None, bool | None],
     state_time: float,
     contracts: Sequence[int],
     logfile: str,
 ) -> Form:
-    """Type Instance; ``node`` is None for an instance that is not configured."""
+    """Type Instance; ``node`` is None for one that is not configured, or not taken in yet.
+
+    ``enabled`` is the permanent flag and the override, None where there is none.
+    """
+    permanent, override = enabled
     reason = node.reason if node is not None else Reason(Aux.NONE)
     return {
         "fmri": fmri,
         "state": state_word(node.state if node is not None else State.UNINITIALIZED),
         "next_state": state_word(node.next_state if node is not None else None),
         "state_time": state_time,
-        "enabled": node.is_enabled if node is not None else False,
-        "enabled_permanent": node.enabled if node is not None else None,
-        "enabled_temporary": node.override if node is not None else None,
+        "enabled": bool(permanent if override is None else override),
+        "enabled_permanent": permanent,
+        "enabled_temporary": override,
         "comment": facts.comment,
         "auxiliary_state": reason.aux.value,
         "auxiliary_fmri": reason.cause,

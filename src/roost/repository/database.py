@@ -25,6 +25,8 @@ from roost.errors import (
     printable,
 )
 
+MAX_PATH_BYTES = 500
+"""SQLite's 512, without what it appends for its journals."""
 Gate = Callable[[int, str], None]
 """``gate(number, sql)`` is called before each statement; 1 is the first."""
 Parameter = str | int | bytes | None
@@ -150,6 +152,9 @@ def _full(path: str) -> StorageFull:
 
 
 def _create(path: str) -> None:
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        why = f"its path is longer than the {MAX_PATH_BYTES} bytes that SQLite takes"
+        raise SystemCallFailed(f"open the repository {path}", why, "roost run --root DIR")
     # Made here, not by SQLite, because values may be for privileged eyes only.
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -172,6 +172,8 @@ def _prepare(database: Database, schema: Schema) -> None:
     version = _version_of(database, schema)
     if version:
         _check_integrity(database)
+    if version == schema.version:
+        _check_tables(database, schema)
     mode = database.execute("PRAGMA journal_mode = WAL")[0][0]
     if mode != "wal":
         raise SystemCallFailed(
@@ -188,7 +190,7 @@ def _prepare(database: Database, schema: Schema) -> None:
                 for sql in statements:
                     database.execute(sql)
             database.execute(f"PRAGMA user_version = {schema.version}")
-    _check_tables(database, schema)
+        _check_tables(database, schema)
 
 
 def _version_of(database: Database, schema: Schema) -> int:
