@@ -133,16 +133,42 @@ def exclude(parsed: Parsed, flags: Iterable[str]) -> None:
         raise UsageError(f"use {given[0]} with {given[1]}", "they exclude each other")
 
 
+class _Typed:
+    """What this process was told on its command line."""
+
+    root: str | None = None
+
+
 def layout_of(parsed: Parsed) -> Layout:
     """The layout that ``-R``, else the environment chooses."""
-    return chosen_layout(parsed.value(ROOT.flag))
+    return layout_at(parsed.value(ROOT.flag))
+
+
+def layout_at(root: str | None) -> Layout:
+    """The layout that ``root``, given as an option, or else the environment chooses."""
+    _Typed.root = root
+    return chosen_layout(root)
+
+
+_SPEAKS_WITH_STARTD = r"\b(roost (?:unlock|status|shutdown)|svcs|svcadm|svccfg|svcprop)\b(?! -R)"
+
+
+def to_type(command: str) -> str:
+    """A command to suggest, with the ``-R DIR`` of this one where it was given."""
+    if _Typed.root is None:
+        return command
+    import re  # noqa: PLC0415  only for who is in trouble
+    import shlex  # noqa: PLC0415
+
+    option = f" -R {shlex.quote(_Typed.root)}"
+    return re.sub(_SPEAKS_WITH_STARTD, lambda found: found[1] + option, command)
 
 
 def print_error(program: str, problem: RoostError) -> None:
     """Tell a person on standard error: what, why, and what to type next."""
     _complain(f"{program}: {problem.message}")
     if problem.hint:
-        _complain(f"{program}: try: {printable(problem.hint)}")
+        _complain(f"{program}: try: {printable(to_type(problem.hint))}")
     if isinstance(problem, InternalError):
         _complain(f"{program}: this is a bug in roost; the log of svc.startd has its trace")
 

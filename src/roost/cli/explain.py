@@ -1,7 +1,8 @@
-"""The blocks of ``svcs -x``. Pure."""
+"""The blocks of ``svcs -x``."""
 
 from __future__ import annotations
 
+from roost.cli.command import to_type
 from roost.cli.output import full_date, localised, plain
 from roost.cli.replies import ExplanationView
 
@@ -26,7 +27,7 @@ def block(view: ExplanationView, *, longer: bool) -> str:
         lines += _path_lines(view)
     lines += _impact_lines(view, longer=longer)
     if view.type_this:
-        lines.append(f"  Type: {plain(view.type_this)}")
+        lines.append(f"  Type: {plain(to_type(view.type_this))}")
     return "\n".join(lines)
 
 

@@ -67,6 +67,8 @@ def _body(parsed: Parsed) -> int:
     if command is None:
         raise UsageError(f"do '{name}'", "there is no such subcommand")
     if parsed.has(ROOT.flag):
+        if name in _ROOTLESS:
+            raise UsageError(f"use option -R with {name}", "it speaks with no svc.startd")
         rest = ["-R", parsed.value(ROOT.flag) or "", *rest]
     return command.main(rest)
 
@@ -212,6 +214,8 @@ _SUBCOMMANDS = {
         _Subcommand("help", "Print this help, or that of a subcommand", _help),
     )
 }
+
+_ROOTLESS = frozenset({"storage", "completion", "version", "help"})
 
 SYNTAX = Syntax(
     PROGRAM,

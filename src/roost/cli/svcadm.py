@@ -17,6 +17,7 @@ from roost.cli.command import (
     Option,
     Parsed,
     Syntax,
+    layout_of,
     print_error,
     run,
 )
@@ -34,7 +35,6 @@ from roost.errors import (
     RoostError,
     UsageError,
 )
-from roost.layout import chosen_layout
 
 PROGRAM = "svcadm"
 MAX_COMMENT_BYTES = 1024
@@ -144,7 +144,7 @@ def _body(command: Subcommand, given_before: Parsed, given_after: Parsed) -> int
     if command.name == "milestone":
         return _milestone(parsed)
     order = _order_of(command, parsed)
-    with Client(chosen_layout(parsed.value("-R"))) as client:
+    with Client(layout_of(parsed)) as client:
         return Work(client, order).carry_out()
 
 

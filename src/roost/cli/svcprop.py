@@ -18,13 +18,13 @@ from roost.cli.command import (
     Parsed,
     Syntax,
     exclude,
+    layout_of,
     print_error,
     run,
 )
 from roost.cli.output import print_json, shell_quoted
 from roost.errors import InvalidName, NotAllowed, NotFound, RoostError, UsageError
 from roost.fmri import is_component, is_glob
-from roost.layout import chosen_layout
 
 PROGRAM = "svcprop"
 _PROPERTIES = "/:properties/"
@@ -72,7 +72,7 @@ def _body(parsed: Parsed) -> int:
     targets = [
         wanted for text in parsed.operands for wanted in wanted_of(text, parsed.values("-p"))
     ]
-    with Client(chosen_layout(parsed.value("-R"))) as client:
+    with Client(layout_of(parsed)) as client:
         return Printing(client, parsed, targets).show()
 
 

@@ -28,6 +28,7 @@ from roost.cli.command import (
     Parsed,
     Syntax,
     exclude,
+    layout_at,
     print_error,
     run,
 )
@@ -42,7 +43,6 @@ from roost.cli.replies import (
     matches_of,
 )
 from roost.errors import InvalidName, NotFound, UsageError
-from roost.layout import chosen_layout
 
 _COLUMN_HELP = "\n".join(f"  {c.name:<6}  {c.help}" for c in COLUMNS.values())
 _STATE_HELP = "\n".join(f"  {n:<13}  {a:<3}  {b}" for n, (a, b) in SHORT_STATES.items())
@@ -90,7 +90,7 @@ def _body(parsed: Parsed) -> int:
     restarters = [name for name in parsed.values("-R") if not _is_path(name)]
     roots = [name for name in parsed.values("-R") if _is_path(name)]
     _check(parsed, restarters)
-    with Client(chosen_layout(roots[-1] if roots else None)) as client:
+    with Client(layout_at(roots[-1] if roots else None)) as client:
         return Listing(client, parsed, restarters).show()
 
 

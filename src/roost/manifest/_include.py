@@ -19,7 +19,12 @@ from roost.fmri import path_of
 from roost.manifest._source import Budget, Fault, Node, fault, parse, read_file
 
 MAX_INCLUDE_DEPTH = 8
-STANDARD_DIRECTORIES = ("/etc/svc/profile", "/lib/svc/manifest", "/var/svc/manifest")
+STANDARD_DIRECTORIES = (
+    "/etc/svc/manifest",
+    "/etc/svc/profile",
+    "/lib/svc/manifest",
+    "/var/svc/manifest",
+)
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 Note = Callable[[str], None]
