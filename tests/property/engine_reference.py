@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from roost.engine.config import Dependency, Grouping, InstanceConfig, Target, TargetKind
+from roost.engine.config import Dependency, Grouping, InstanceConfig, RestartOn, Target, TargetKind
 
 
 class Hope(IntEnum):
@@ -95,13 +95,17 @@ class World:
             return [name for name in self.instances if name.rsplit(":", 1)[0] == target.name]
         return []
 
-    def needs(self, name: str) -> set[str]:
-        """The instances that one names in any group but exclude_all."""
+    def needs(self, name: str, *, reacting: bool = False) -> set[str]:
+        """The instances that one names in any group but exclude_all.
+
+        With ``reacting`` only in groups that stop it when a target is disabled.
+        """
         groups: Iterable[Dependency] = self.instances[name].config.dependencies
         return {
             found
             for group in groups
             if group.grouping is not Grouping.EXCLUDE_ALL
+            if not reacting or group.restart_on in (RestartOn.RESTART, RestartOn.REFRESH)
             for one in group.targets
             for found in self.instances_of(one)
         }

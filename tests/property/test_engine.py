@@ -365,6 +365,37 @@ def test_shutdown_from_rest_stops_dependents_first(play: _Play) -> None:
 
 
 @BOUNDED
+@given(_plays(), st.integers(0, 7))
+def test_disable_from_rest_stops_those_that_react_first(play: _Play, which: int) -> None:
+    machine = _perform(play)
+    machine.run_until_quiet()
+    nodes = machine.engine.graph.nodes
+    running = sorted(name for name, node in nodes.items() if node.state.is_running)
+    if not running:
+        return
+    victim = running[which % len(running)]
+    world = _world(machine.engine)
+    edges = {name: world.needs(name, reacting=True) for name in running}
+    affected, size = {victim}, 0
+    while len(affected) > size:
+        size = len(affected)
+        affected |= {name for name in running if edges[name] & affected}
+    event(f"stopped by the disable: {min(len(affected), 4)}")
+    begin = len(machine.wall)
+    machine.send(EnabledChanged(machine.now_s, fmri(victim.removeprefix("svc:/")), enabled=False))
+    machine.run_until_quiet()
+    gone: list[str] = []
+    for move in machine.wall[begin:]:
+        if move.fmri in affected and move.state_from.is_running and not move.state.is_running:
+            gone.append(move.fmri)
+            if gone.count(move.fmri) == 1:
+                waiting = {n for n in affected if move.fmri in edges[n]} - set(gone)
+                assert not waiting, f"{move.fmri} stopped before {waiting}"
+    assert set(gone) == affected
+    assert gone.count(victim) == 1
+
+
+@BOUNDED
 @given(_plays())
 def test_shutdown_at_any_moment_comes_to_its_end(play: _Play) -> None:
     machine = _perform(play)

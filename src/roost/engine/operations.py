@@ -417,6 +417,7 @@ class Operations:
         if node.mark is None:
             return
         node.mark, node.mark_cause = None, ""
+        self._touch_dependents(node)
         self._wake_marked_below(node)
 
     def _wake_marked_below(self, node: Node) -> None:

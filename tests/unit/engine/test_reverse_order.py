@@ -226,6 +226,20 @@ def test_dependent_whose_start_fails_is_not_waited_for_any_longer(code: int) -> 
     assert machine.states == {"a": "disabled", "b": "maintenance" if code == 95 else "offline"}
 
 
+def test_dependent_of_a_marked_start_that_fails_goes_on_without_it() -> None:
+    machine = Machine(service("a"))
+    machine.script("b", "start", exits(1, after_s=5))
+    machine.add(
+        service("b", need("a", restart_on="restart")),
+        service("c", need("b", grouping="optional_all", restart_on="restart")),
+    )
+    machine.disable("a")
+    machine.advance(1)
+    assert machine.states == {"a": "online", "b": "offline*", "c": "offline"}
+    machine.run_until_quiet()
+    assert machine.states == {"a": "disabled", "b": "offline", "c": "online"}
+
+
 def test_dependent_that_is_removed_is_not_waited_for_any_longer() -> None:
     machine = _chain("a", "b")
     machine.script("b", "stop", HANGS)
