@@ -135,7 +135,7 @@ class Database:
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return SystemCallFailed(what, "another process has it open", f"fuser -v {self.path}")
         if code in _REFUSALS:
-            return SystemCallFailed(what, f"{_REFUSALS[code]} ({problem})")
+            return SystemCallFailed(what, f"{_REFUSALS[code]} ({problem})", f"ls -l {self.path}")
         return InternalError(what, str(problem))
 
 
@@ -163,4 +163,4 @@ def _create(path: str) -> None:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(path) from problem
         why = problem.strerror or str(problem)
-        raise SystemCallFailed(f"open the repository {path}", why) from problem
+        raise SystemCallFailed(f"open the repository {path}", why, f"ls -l {path}") from problem

@@ -129,7 +129,8 @@ def open_volatile(
                 pass
             except OSError as problem:
                 why = problem.strerror or str(problem)
-                raise SystemCallFailed(f"remove {path}{suffix}", why) from problem
+                hint = f"ls -ld {os.path.dirname(path)}"
+                raise SystemCallFailed(f"remove {path}{suffix}", why, hint) from problem
     database = open_database(path, VOLATILE, gate)
     try:
         return VolatileStore(database, floor)
