@@ -142,9 +142,10 @@ class TestCredentials:
         ("working_directory='/no/such/place'>", "/no/such/place"),
         ("working_directory='/etc/passwd'>", "/etc/passwd"),
         ("working_directory='/'><method_credential user='nobody-of-that-name'/>", "nobody-of-"),
-        (
+        pytest.param(
             "working_directory='/'><method_credential user='root' group='no-such-group'/>",
             "no-such-group",
+            marks=needs_root,
         ),
     ],
 )

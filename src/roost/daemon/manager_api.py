@@ -13,7 +13,7 @@ from roost.api.server import Handler
 from roost.daemon.manager import Manager
 from roost.daemon.rights import require_right
 from roost.daemon.wire_forms import dependency_form, state_word
-from roost.engine.configure import is_enabled
+from roost.engine.configure import is_enabled, read_config
 from roost.engine.events import (
     ClearRequested,
     DegradedRequested,
@@ -235,7 +235,8 @@ class ManagerApi:
             permanent = node.enabled if temporary else wanted
             event = EnabledChanged(now, node.fmri, permanent, wanted if temporary else None)
         elif action == "refresh":
-            event = RefreshRequested(now, node.fmri, node.config)
+            edited = self._repository.groups(fmri, View.COMPOSED)
+            event = RefreshRequested(now, node.fmri, read_config(fmri, edited))
         else:
             event = self._event(call, fmri, action)
         return {
