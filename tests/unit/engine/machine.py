@@ -417,11 +417,21 @@ class Machine:
                 if node is not None:
                     is_busy = node.operation is not None
                     assert (node.next_state is not None) == is_busy, f"{command}: {node}"
+        if len(nodes) <= FULL_CHECK_SIZE:
+            self._check_timers()
         touched = list(nodes) if len(nodes) <= FULL_CHECK_SIZE else [c.fmri for c in commands]
         for instance in touched:
             node = nodes.get(instance)
             said = self._last.get(instance)
             assert node is None or (node.state, node.next_state) == said, f"unsaid: {node}"
+
+    def _check_timers(self) -> None:
+        """The engine remembers exactly the timers that something still waits for."""
+        wanted: dict[int, str] = {}
+        for node in self.engine.graph.nodes.values():
+            timers = (node.operation.timer if node.operation is not None else None, node.throttle)
+            wanted |= {timer: node.fmri for timer in timers if timer is not None}
+        assert self.engine._timers == wanted
 
     def _check_move(self, move: Transition) -> None:
         assert move.reason.aux is not Aux.NONE

@@ -467,6 +467,49 @@ def test_instance_of_another_restarter_stays_uninitialized() -> None:
     assert machine.engine.can_come_up(fmri("b"))
 
 
+def test_dependents_see_an_instance_that_never_leaves_uninitialized() -> None:
+    machine = Machine(service("b", need("a")))
+    assert not machine.engine.can_come_up(fmri("b"))
+    machine.add(replace(service("a"), restarter="svc:/network/inetd:default"))
+    assert machine.engine.can_come_up(fmri("b"))
+    machine.remove("a")
+    assert not machine.engine.can_come_up(fmri("b"))
+
+
+def test_instance_that_comes_and_goes_in_one_step() -> None:
+    machine = Machine()
+    came = InstanceAdded(0.0, fmri("a"), service("a"), enabled=True)
+    machine.send(came, InstanceRemoved(0.0, fmri("a")))
+    assert machine.states == {}
+    machine.send(came, InstanceRemoved(0.0, fmri("a")), came)
+    machine.run_until_quiet()
+    assert machine.states == {"a": "online"}
+
+
+def test_what_can_come_up() -> None:
+    machine = Machine(service("a"), service("waits", need("off")), service("never", need("gone")))
+    machine.add(service("off"), enabled=False)
+    machine.add(service("sick"))
+    machine.mark_maintenance("sick")
+    machine.run_until_quiet()
+    can = {name for name in machine.states if machine.engine.can_come_up(fmri(name))}
+    assert can == {"a"}
+    machine.enable("off")
+    can = {name for name in machine.states if machine.engine.can_come_up(fmri(name))}
+    assert can == {"a", "off", "waits"}
+
+
+def test_edges_that_a_refresh_removes_are_gone() -> None:
+    machine = Machine(service("a"), service("b", need("a"), need("s:")))
+    graph = machine.engine.graph
+    assert [node.fmri for node in graph.dependents_of(fmri("a"))] == [fmri("b")]
+    machine.refresh("b", need("c"))
+    assert graph.dependents_of(fmri("a")) == graph.dependents_of(fmri("s:one")) == []
+    assert [node.fmri for node in graph.dependents_of(fmri("c"))] == [fmri("b")]
+    machine.remove("b")
+    assert graph.dependents_of(fmri("c")) == []
+
+
 def test_empty_step_does_nothing() -> None:
     machine = Machine(service("a"))
     assert machine.send() == []
