@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.daemon import HEADER, service
 from tests.system.isolated import SHARED, WAIT_S, IsolatedRoot, Startd
 
 SEED = SHARED / "seed"
@@ -30,41 +31,23 @@ case "$*" in
 esac
 """
 
-MACHINE = """<?xml version="1.0"?>
-<!DOCTYPE service_bundle SYSTEM "/usr/share/lib/xml/dtd/service_bundle.dtd.1">
-<service_bundle type="manifest" name="machine">
-  <service name="milestone/single-user" type="milestone" version="1">
-    <create_default_instance enabled="true"/>
-    <exec_method type="method" name="start" exec=":true" timeout_seconds="3"/>
-    <exec_method type="method" name="stop" exec=":true" timeout_seconds="3"/>
-    <property_group name="startd" type="framework">
-      <propval name="duration" type="astring" value="transient"/>
-    </property_group>
-  </service>
-  <service name="system/filesystem/local" type="service" version="1">
-    <create_default_instance enabled="true"/>
-    <exec_method type="method" name="start" exec=":true" timeout_seconds="3"/>
-    <exec_method type="method" name="stop" exec=":true" timeout_seconds="3"/>
-    <property_group name="startd" type="framework">
-      <propval name="duration" type="astring" value="transient"/>
-    </property_group>
-  </service>
-  <service name="site/held" type="service" version="1">
-    <create_default_instance enabled="true"/>
-    <dependency name="local" grouping="require_all" restart_on="none" type="service">
-      <service_fmri value="svc:/system/filesystem/local"/>
-    </dependency>
-    <exec_method type="method" name="start" exec="sleep 1000000 &amp;" timeout_seconds="3"/>
-    <exec_method type="method" name="stop" exec=":kill" timeout_seconds="30"/>
-  </service>
-  <service name="network/dns/client" type="service" version="1">
-    <create_default_instance enabled="true"/>
-    <exec_method type="method" name="start" exec=":true" timeout_seconds="3"/>
-    <exec_method type="method" name="stop" exec=":true" timeout_seconds="3"/>
-    <property_group name="startd" type="framework">
-      <propval name="duration" type="astring" value="transient"/>
-    </property_group>
-  </service>
+
+def transient(name: str) -> str:
+    """A service of which nothing but its state matters."""
+    return service(name, stop=":true", duration="transient")
+
+
+MACHINE = f"""{HEADER}<service_bundle type="manifest" name="machine">
+{transient("milestone/single-user")}
+{transient("system/filesystem/local")}
+{transient("network/dns/client")}
+{
+    service(
+        "site/held",
+        "sleep 1000000 &",
+        needs={"svc:/system/filesystem/local": "require_all/none"},
+    )
+}
 </service_bundle>
 """
 
