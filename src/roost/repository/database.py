@@ -85,10 +85,15 @@ class Database:
         except sqlite3.Error as problem:
             raise self._refusal(problem) from problem
 
+    @property
+    def in_transaction(self) -> bool:
+        """Is a transaction under way?"""
+        return self._connection.in_transaction
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements inside or, after any exception, none; one inside another is part of it."""
-        if self._connection.in_transaction:
+        if self.in_transaction:
             yield
             return
         self.execute("BEGIN IMMEDIATE")

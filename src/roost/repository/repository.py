@@ -10,8 +10,8 @@ This process is the only user of both files, which SQLite's exclusive lock holds
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from roost.errors import (
     AlreadyExists,
@@ -48,6 +48,8 @@ class Repository:
         self._store = EntityStore(database, floor)
         self._snapshots = SnapshotStore(database)
         self._floor = floor
+        self._gone: set[str] = set()
+        """Entities deleted in the transaction under way."""
         volatile.forget(fmri for fmri in volatile.entities() if not self.exists(fmri))
 
     def close(self) -> None:
@@ -55,9 +57,20 @@ class Repository:
         self._db.close()
         self._volatile.database.close()
 
-    def transaction(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """All changes of the persistent store made inside, or none."""
-        return self._db.transaction()
+        try:
+            with self._db.transaction():
+                yield
+        except BaseException:
+            self._gone.clear()
+            raise
+        if self._gone and not self._db.in_transaction:
+            # Only now are they gone for good.
+            with suppress(SystemRefused):
+                self._volatile.forget(self._gone)
+            self._gone.clear()
 
     # Reading
 
@@ -145,15 +158,14 @@ class Repository:
         entity = self._store.get(fmri)
         instances = [entity] if entity.service is not None else self._store.instances(entity)
         gone = {entity.fmri: entity} | {instance.fmri: instance for instance in instances}
-        with self._db.transaction():
+        with self.transaction():
+            self._gone.update(gone)
             dependents = Dependents(self._store, self._volatile.groups)
             for each in gone.values():
                 dependents.remove_all(each)
             self._snapshots.release(instances)
             self._store.remove(entity)
             self._snapshots.collect()
-        with suppress(SystemRefused):
-            self._volatile.forget(gone)
 
     # Groups
 

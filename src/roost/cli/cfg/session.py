@@ -225,25 +225,28 @@ def _checked(text: str, act: str) -> str | None:
 def write_output(path: str, text: str) -> None:
     """Write FILE of ``> FILE``, whole or not at all; `SystemCallFailed` with the reason."""
     try:
-        place = os.path.realpath(path)
-        if os.path.isfile(place) or not os.path.lexists(place):
-            # Beside it first: a full disk must not cost what the file held before.
-            fresh = f"{place}.new"
-            try:
-                _write(fresh, text)
-                if os.path.exists(place):
-                    os.chmod(fresh, os.stat(place).st_mode & 0o7777)
-                os.replace(fresh, place)
-            except OSError:
-                with suppress(OSError):
-                    os.unlink(fresh)
-                raise
+        if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
+            _write(path, text)  # /dev/stdout and its like must stay what they are
         else:
-            _write(place, text)
+            _replace(path, text)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         hint = f"ls -ld {os.path.dirname(path) or '.'}"
         raise SystemCallFailed(f"write {path}", why, hint) from None
+
+
+def _replace(path: str, text: str) -> None:
+    """Write beside the file first: a full disk must not cost what it held before."""
+    fresh = f"{path}.new"
+    try:
+        _write(fresh, text)
+        if os.path.exists(path):
+            os.chmod(fresh, os.stat(path).st_mode & 0o7777)
+        os.replace(fresh, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(fresh)
+        raise
 
 
 def _write(path: str, text: str) -> None:
