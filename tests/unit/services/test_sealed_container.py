@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.integration.cheap_store import cheap_keys
 
 from roost.errors import AlreadyExists, NotFound, StorageFull, SystemCallFailed
 from roost.services.passphrase import Passphrase
@@ -27,6 +26,7 @@ from roost.services.sealed.container import (
     write_sealed,
 )
 from roost.services.sealed.streams import Sink
+from tests.integration.cheap_store import cheap_keys
 
 CONTENT = os.urandom(300_000)
 Keys = tuple[Header, SealKey, OpenKey]
