@@ -76,9 +76,10 @@ class Screen:
 
     def output(self, text: str) -> None:
         """What a command answers."""
-        for line in text.rstrip("\n").splitlines():
+        for line in text.strip("\n").splitlines():
             self._line(f"   {line}")
-        self._line("")
+        if text:
+            self._line("")
 
 
 class Falcon:
@@ -103,11 +104,12 @@ class Falcon:
             env=self._environment,
             stdin=stdin,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,  # a count-down is for a terminal of its own
             text=True,
             check=False,
             timeout=LIMIT_S,
         )
-        self.screen.output(done.stdout)
+        self.screen.output(done.stdout + done.stderr)
         if done.returncode:
             raise DemoFailed(f"'{' '.join(words)}' ended with status {done.returncode}")
 
