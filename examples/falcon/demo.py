@@ -103,8 +103,7 @@ class Falcon:
             command_line(words),
             env=self._environment,
             stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # a count-down is for a terminal of its own
+            capture_output=True,  # of stderr too: a count-down is for a terminal of its own
             text=True,
             check=False,
             timeout=LIMIT_S,
