@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import select
+import signal
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -370,10 +371,11 @@ def is_alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_for_end(pid: int) -> None:
-    """Wait until a process, which may be anybody's child, has ended."""
+def kill_and_wait(pid: int) -> None:
+    """Kill a process, which may be anybody's child, and wait until it has ended."""
     fd = os.pidfd_open(pid)
     try:
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
         readable, _, _ = select.select([fd], [], [], WAIT_S)
         assert readable, f"process {pid} does not end"
     finally:

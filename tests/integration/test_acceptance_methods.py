@@ -124,11 +124,28 @@ class TestStart:
         case.svcadm("disable", "-s", "@a")
         assert case.trail() == ["a start", "a stop"]
 
-    def test_true_is_success_at_once(self, case: Case) -> None:
-        case.load(case.service("a", ":true", ":true"), case.service("b", "", ""))
-        case.wait("a", "online")
-        case.wait("b", "online")
-        case.svcadm("disable", "-s", "@a", "@b")
+    def test_true_and_nothing_at_all_are_success_at_once(self, case: Case) -> None:
+        case.load(
+            case.transient("a", ":true", ":true"),
+            case.transient("b", "", ""),
+            case.service("c", ":true", ":kill", refresh=":true"),
+            case.service("d", ":true", ":true", duration="child"),
+        )
+        for name in "abcd":
+            case.wait(name, "online")
+        case.svcadm("refresh", "@b", "@c")
+        case.svcadm("disable", "-s", "@a", "@b", "@c", "@d")
+        said = {name: [line for line in case.log(name) if "method" in line] for name in "abc"}
+        assert said == {
+            "a": ["Executing start method (:true).", "Executing stop method (:true)."],
+            "b": [
+                "No 'start' method defined.  Treating as :true.",
+                "No 'refresh' method defined.  Treating as :true.",
+                "Executing stop method (null).",
+            ],
+            # Without a contract there is nothing to stop.
+            "c": ["Executing start method (:true).", "Executing refresh method (:true)."],
+        }
 
     def test_a_method_that_is_not_there(self, case: Case) -> None:
         case.load(case.service("a", "absent"))

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.integration.case import Case, is_alive, wait_for_end
+from tests.integration.case import Case, is_alive, kill_and_wait
 
 FATAL_SIGNAL = "Stopping because process received fatal signal from outside the service."
 ALL_EXITED = "Stopping because all processes in service exited."
@@ -49,8 +49,7 @@ class TestContract:
         case.load(ignoring(case, "signal", processes=2))
         before = case.wait("a", "online")
         pids = case.pids("a")
-        os.kill(pids[0], signal.SIGKILL)
-        wait_for_end(pids[0])
+        kill_and_wait(pids[0])
         assert case.state("a") == "online"
         assert pids[1] in case.pids("a")
         # The last one gone is no matter of errors.

@@ -77,6 +77,7 @@ class Operations:
             refusal = ExitStatus(refusal="':kill' cannot start a service")
             self._give_up(node, operation, refusal)
         else:
+            self._log_word(node, operation.method, node.config.start)
             self._started(node, ExitStatus(code=0))
 
     def _started(self, node: Node, status: ExitStatus) -> None:
@@ -153,13 +154,15 @@ class Operations:
                 )
                 self._give_up(node, operation, refusal)
             else:
+                if method.kind is not MethodKind.KILL:
+                    self._log_word(node, operation.method, method)
                 self._stopped(node)
         elif not node.has_contract:
             self._stopped(node)
         elif method.kind is MethodKind.EXEC:
             self._run(node, method)
         else:
-            self._log(node, f"Executing stop method ({_shown(method)}).")
+            self._log_word(node, operation.method, method)
             if method.kind is MethodKind.KILL and node.is_populated:
                 self._emit(Kill(node.fmri, Scope.SERVICE, method.signal))
             self._set_timer(node, operation, method.timeout_s)
@@ -191,13 +194,12 @@ class Operations:
             return
         reason = Reason(Aux.REFRESH)
         self._move(node, node.state, node.state, reason)
-        _begin(node, Operation(MethodName.REFRESH, node.state, reason))
+        operation = _begin(node, Operation(MethodName.REFRESH, node.state, reason))
         method = node.config.refresh
         if method.kind is MethodKind.EXEC:
             self._run(node, method)
         else:
-            if method.kind is not MethodKind.ABSENT:
-                self._log(node, f"Executing refresh method ({_shown(method)}).")
+            self._log_word(node, operation.method, method)
             if method.kind is MethodKind.KILL and node.is_populated:
                 self._emit(Kill(node.fmri, Scope.SERVICE, method.signal))
             self._refreshed(node)
@@ -400,6 +402,16 @@ class Operations:
     def _log(self, node: Node, text: str) -> None:
         self._emit(LogLine(node.fmri, text))
 
+    def _log_word(self, node: Node, name: MethodName, method: Method) -> None:
+        """Log a method that runs no command (digest d.13)."""
+        if method.kind is MethodKind.ABSENT and name is not MethodName.STOP:
+            self._log(node, f"No '{name.value}' method defined.  Treating as :true.")
+            return
+        word = "null" if method.kind is MethodKind.ABSENT else method.kind.value
+        if method.kind is MethodKind.KILL and method.signal != SIGTERM:
+            word += f" -{method.signal}"
+        self._log(node, f"Executing {name.value} method ({word}).")
+
     def _touch(self, node: Node) -> None:
         """Its dependencies have to be evaluated again."""
         self._dirty[node.fmri] = None
@@ -462,13 +474,6 @@ def _begin(node: Node, operation: Operation) -> Operation:
     node.operation = operation
     node.fault_count = 0
     return operation
-
-
-def _shown(method: Method) -> str:
-    """A method that runs no command, as the log shows it."""
-    if method.kind is MethodKind.KILL and method.signal != SIGTERM:
-        return f":kill -{method.signal}"
-    return "null" if method.kind is MethodKind.ABSENT else method.kind.value
 
 
 def _is_too_quick(node: Node) -> bool:

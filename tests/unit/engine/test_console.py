@@ -123,6 +123,7 @@ def test_log_of_a_life() -> None:
     assert machine.said("a") == [
         "Enabled.",
         "Rereading configuration.",
+        "No 'refresh' method defined.  Treating as :true.",
         "Disabled.",
         "Stopping because service disabled.",
         "Executing stop method (:kill).",
