@@ -479,7 +479,6 @@ class Engine(Operations):
         free = [node]
         for here in free:  # grows
             here.mark = None
-            self._wake(here)
             self._touch_dependents(here)
             free += [
                 dependent

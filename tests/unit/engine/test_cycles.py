@@ -56,6 +56,7 @@ def test_the_line_shows_the_whole_path() -> None:
     machine = Machine(service("a", need("b")), service("b", need("c")), service("c", need("a")))
     path = "svc:/c:default -> svc:/a:default -> svc:/b:default -> svc:/c:default"
     assert machine.reason("c").detail == path
+    assert f"This instance completes a dependency cycle: {path}." in machine.said("c")
     [line] = machine.console
     assert line.startswith(f"c:default completes a dependency cycle: {path}: transitioned")
     assert line.endswith(" (see 'svcs -xv' for details)")

@@ -494,6 +494,7 @@ def test_what_can_come_up() -> None:
     machine.run_until_quiet()
     can = {name for name in machine.states if machine.engine.can_come_up(fmri(name))}
     assert can == {"a"}
+    assert not machine.engine.can_come_up(fmri("nobody"))
     machine.enable("off")
     can = {name for name in machine.states if machine.engine.can_come_up(fmri(name))}
     assert can == {"a", "off", "waits"}

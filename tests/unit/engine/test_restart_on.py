@@ -168,6 +168,18 @@ def test_dependency_that_stops_during_a_start_stops_it_afterwards() -> None:
     assert machine.states == {"a": "online", "b": "online"}
 
 
+def test_stop_during_a_start_that_fails_is_not_kept_for_the_next() -> None:
+    machine = Machine(service("a"))
+    machine.script("b", "start", exits(1, after_s=0.15), exits(0))
+    machine.add(service("b", need("a", restart_on="restart")))
+    machine.script("a", "start", exits(0, after_s=5))
+    machine.restart("a")
+    machine.run_until_quiet()
+    assert machine.states == {"a": "online", "b": "online"}
+    assert machine.count("start b") == 2
+    assert machine.count("stop b") == 0
+
+
 def test_dependency_that_stops_during_a_refresh_stops_it_afterwards() -> None:
     machine = Machine(service("a"), service("b", need("a", restart_on="restart"), refresh="exec"))
     machine.script("b", "refresh", exits(0, after_s=5))

@@ -262,6 +262,16 @@ def test_dependent_that_loses_its_edge_is_not_waited_for_any_longer() -> None:
     assert machine.states == {"a": "disabled", "b": "online"}
 
 
+def test_edge_that_comes_during_the_wait_is_not_waited_for() -> None:
+    machine = Machine(service("a"), service("b", need("a", restart_on="restart")), service("c"))
+    machine.script("b", "stop", exits(0, after_s=5))
+    machine.disable("a")
+    machine.refresh("c", need("a", restart_on="restart"))
+    machine.run_until_quiet()
+    assert machine.downs() == ["b", "a", "c"]
+    assert machine.states == {"a": "disabled", "b": "offline", "c": "offline"}
+
+
 def test_dependent_marked_at_once_is_not_waited_for_any_longer() -> None:
     machine = _chain("a", "b", "c")
     machine.script("c", "stop", HANGS)
@@ -403,6 +413,17 @@ def test_shutdown_kills_a_start_that_ignores_the_request() -> None:
     machine.run_until_quiet()
     assert machine.is_down
     assert [kill.signal for kill in machine.kills[:2]] == [15, 9]
+
+
+def test_shutdown_is_not_complete_before_the_last_method() -> None:
+    machine = Machine()
+    machine.script("b", "start", HANGS)
+    machine.add(service("b"))
+    machine.shut_down()
+    assert not machine.is_down
+    machine.run_until_quiet()
+    assert machine.is_down
+    assert machine.processes("b") == 0
 
 
 def test_shutdown_during_a_failing_start_does_not_try_again() -> None:
