@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
 from tests.integration.case import Case, is_alive
+from tests.integration.daemon import BIN, WAIT_S
 
 
 def chain(case: Case, *, enabled: bool = True, how: str = "require_all/restart") -> None:
@@ -43,12 +46,28 @@ class TestEnable:
         case.load(case.service("c", "exits 96", enabled=False))
         case.svcadm("enable", "-s", "@b", "@c", status=3)
 
+    def test_s_waits_no_longer_than_it_is_told(self, case: Case) -> None:
+        case.gate("a")
+        case.load(case.transient("a", "gate", enabled=False))
+        said = case.svcadm("enable", "-s", "-T", "0", "@a", status=3)
+        assert "is still offline*" in said
+        assert case.state("a") == "offline*"
+        case.let_through("a")
+        case.wait("a", "online")
+
     def test_s_exits_3_if_somebody_disables_it(self, case: Case) -> None:
         case.gate("a")
         case.load(case.transient("a", "gate", enabled=False))
-        case.svcadm("enable", "-s", "-T", "0", "@a", status=3)
-        assert case.state("a") == "offline*"
+        waiting = subprocess.Popen(
+            [BIN / "svcadm", "-R", case.root, "enable", "-s", case.fmri("a")],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        case.wait_next("a", "online")
         case.svcadm("disable", "@a")
+        _, said = waiting.communicate(timeout=WAIT_S)
+        assert waiting.returncode == 3
+        assert "was disabled by somebody else" in said
         case.let_through("a")
         case.wait("a", "disabled")
 
@@ -149,6 +168,14 @@ class TestDisable:
         assert "comment" not in case.svcs("-l", "@a")
         case.svcadm("disable", "-c", "x" * 1025, "@a", status=1)
 
+    def test_the_property_alone_does_it_too(self, case: Case) -> None:
+        case.load(case.service("a"))
+        case.wait("a", "online")
+        case.daemon.run("svccfg", "-s", case.fmri("a"), "setprop", "general/enabled = false")
+        case.wait("a", "disabled")
+        case.daemon.run("svccfg", "-s", case.fmri("a"), "setprop", "general/enabled = true")
+        case.wait("a", "online")
+
     def test_temporarily(self, case: Case) -> None:
         case.load(case.service("a"))
         case.wait("a", "online")
@@ -189,6 +216,21 @@ class TestMark:
         assert "transitioned to maintenance by request" in case.daemon.console.read_text()
         case.svcadm("clear", "@a")
         case.wait("a", "online")
+
+    def test_from_a_terminal_it_is_an_administrator(self, case: Case) -> None:
+        case.load(case.service("a"))
+        case.wait("a", "online")
+        ours, theirs = os.openpty()
+        subprocess.run(
+            [BIN / "svcadm", "-R", case.root, "mark", "maintenance", case.fmri("a")],
+            stdin=theirs,
+            timeout=WAIT_S,
+            check=True,
+        )
+        os.close(theirs)
+        os.close(ours)
+        case.wait_aux("a", "maintenance", "administrative_request")
+        assert "Reason: Maintenance requested by an administrator." in case.explain("a")
 
     def test_at_once_leaves_the_processes(self, case: Case) -> None:
         case.load(case.service("a", "daemon"))
@@ -304,8 +346,16 @@ def test_foretold_is_what_happens(
     assert sorted(happened) == sorted(foretold)
     assert per_instance(happened) == per_instance(foretold)
     # The order of those that have to wait for each other is the same too.
+    for is_start in (True, False):
+        assert in_line(case, happened, is_start=is_start) == in_line(
+            case, foretold, is_start=is_start
+        )
+
+
+def in_line(case: Case, moves: list[tuple[str, str]], *, is_start: bool) -> list[str]:
+    """Who of a, b and c started (or stopped), in order."""
     line = {case.fmri(name) for name in "abc"}
-    assert [m for m in happened if m[0] in line] == [m for m in foretold if m[0] in line]
+    return [fmri for fmri, state in moves if fmri in line and (state == "online") is is_start]
 
 
 def per_instance(moves: list[tuple[str, str]]) -> dict[str, list[str]]:

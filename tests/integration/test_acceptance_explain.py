@@ -147,6 +147,16 @@ class TestOffline:
         assert f"Excluded service {case.fmri('a')} is running." in found
         assert "SMF-8000-FJ" in found
 
+    def test_a_restarter_that_is_not_there(self, case: Case) -> None:
+        restarter = '<restarter><service_fmri value="svc:/nobody/restarts:default"/></restarter>'
+        a = case.service("a", needs={"b": "optional_all/none"})
+        case.load(a.replace("<dependency", f"{restarter}<dependency", 1))
+        case.wait("a", "uninitialized")
+        found = case.explain("a")
+        assert "Reason: Restarter svc:/nobody/restarts:default does not exist." in found
+        assert "SMF-8000-3P" in found
+        assert case.svcs("-H", "-R", "svc:/nobody/restarts:default").split()[-1] == case.fmri("a")
+
     def test_starting(self, case: Case) -> None:
         case.gate("a")
         case.load(case.transient("a", "gate"))
@@ -156,6 +166,16 @@ class TestOffline:
         assert "SMF-8000-C4" in found
         case.let_through("a")
         case.wait("a", "online")
+
+    def test_disabled_while_it_starts(self, case: Case) -> None:
+        case.gate("a")
+        case.load(case.transient("a", "gate", timeout_s=0))
+        case.wait_next("a", "online")
+        case.svcadm("disable", "@a")
+        assert "Start method is running. It may take as long as it needs." in case.explain("a")
+        case.let_through("a")
+        case.wait("a", "disabled")
+        assert "Reason: Disabled by an administrator." in case.explain("a")
 
     def test_stopping(self, case: Case) -> None:
         case.gate("a")

@@ -83,6 +83,16 @@ class TestStart:
         assert "failed repeatedly, last d" in case.explain("a")
         assert " SIGSEGV (11)." in case.explain("a")
 
+    @pytest.mark.parametrize(("code", "runs"), [(1, 3), (95, 1)])
+    def test_what_a_failed_start_leaves_is_ended(self, case: Case, code: int, runs: int) -> None:
+        leaves = case.method("leaves", 'sleep 1000000 &\nkeep $!\nexit "$1"\n')
+        case.load(case.service("a", f"{leaves} {code}"))
+        case.wait("a", "maintenance")
+        pids = case.kept_pids()
+        assert len(pids) == runs
+        assert not any(is_alive(pid) for pid in pids)
+        assert case.pids("a") == []
+
     def test_94_means_that_no_process_stays(self, case: Case) -> None:
         case.load(case.service("a", "exits 94", "exits"))
         case.wait_aux("a", "online", "dependencies_satisfied")
@@ -278,9 +288,12 @@ class TestStop:
     def test_96_is_final(self, case: Case) -> None:
         case.load(case.service("a", stop="exits 96"))
         case.wait("a", "online")
+        pids = case.pids("a")
         case.svcadm("restart", "@a")
         case.wait_aux("a", "maintenance", "method_failed")
         assert case.trail() == ["a start", "a stop"]
+        # Nobody has stopped it, and an administrator has to see that.
+        assert case.pids("a") == pids
         assert "Method failed. Stop method exited with $SMF_EXIT_ERR_CONFIG." in case.explain("a")
 
     @pytest.mark.parametrize("stop", ["absent", "plain"])

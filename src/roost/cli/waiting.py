@@ -9,7 +9,7 @@ from typing import Any
 
 from roost.api import typed
 from roost.api.client import Client
-from roost.cli.replies import InstanceView
+from roost.cli.replies import InstanceView, instances_of
 
 EXIT_FAILED = 3
 """In maintenance, or somebody wanted the opposite."""
@@ -71,8 +71,25 @@ def wait_for(
             if len(found) == len(names):
                 break
     except TimeoutError:
-        pass
+        _look_at_unseen(client, names, latest, found, enable=enable)
     return [found.get(name) or _late(name, latest.get(name), limit_s) for name in names]
+
+
+def _look_at_unseen(
+    client: Client,
+    names: Iterable[str],
+    latest: dict[str, InstanceView],
+    found: dict[str, Outcome],
+    *,
+    enable: bool,
+) -> None:
+    """The time was too short for the first word on these: ask how they are now."""
+    unseen = [name for name in names if name not in latest]
+    for view in instances_of(client.call("Manager.List", patterns=unseen)) if unseen else ():
+        latest[view.fmri] = view
+        outcome = outcome_of(view, can_come_up=True, enable=enable)
+        if outcome is not None:
+            found[view.fmri] = outcome
 
 
 def _take(

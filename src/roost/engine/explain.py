@@ -11,7 +11,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from roost.engine.causes import IN_PROGRESS, ObstacleKind, Survey, is_held, restarter_holdup
+from roost.engine.causes import (
+    IN_PROGRESS,
+    Obstacle,
+    ObstacleKind,
+    Survey,
+    is_held,
+    restarter_holdup,
+)
 from roost.engine.config import Grouping
 from roost.engine.engine import Engine
 from roost.engine.node import Node
@@ -151,6 +158,8 @@ class _Writer:
             return obstructed(node, holdup.obstacles)
         if node.is_enabled:
             return obstructed(node, self.survey.holdup(node.fmri).obstacles)
+        if node.is_starting:  # disabled meanwhile: it stops once that has ended
+            return obstructed(node, [Obstacle(ObstacleKind.STARTING)])
         found = disabled(node, self._comment_of(node.fmri))
         return found._replace(type_this=self._enable_command(node))
 

@@ -315,6 +315,13 @@ def test_a_wait_may_be_limited(daemon: CannedDaemon, capsys: Shown) -> None:
     )
 
 
+def test_no_time_at_all_is_one_look(daemon: CannedDaemon, capsys: Shown) -> None:
+    daemon.add(instance(LOG), instance(TAPE, "offline", next_state="online"))
+    assert main(["enable", "-s", "-T", "0", "log"]) == 0
+    assert main(["enable", "-s", "-T", "0", "tapedaemon"]) == 3
+    assert "it is still offline* after 0 s" in capsys.readouterr().err
+
+
 def test_nobody_is_waited_for_if_nothing_was_done(daemon: CannedDaemon) -> None:
     daemon.refusals = {LOG: InvalidState(f"enable {LOG}", "no")}
     assert main(["enable", "-s", "log"]) == 1

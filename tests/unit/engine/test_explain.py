@@ -391,6 +391,17 @@ def test_a_cycle_is_named_in_order() -> None:
     assert told(machine, "a").path == (fmri("a"), fmri("b"), fmri("c"))
 
 
+def test_disabled_while_it_starts() -> None:
+    machine = Machine()
+    machine.script("a", "start", HANGS)
+    machine.add(service("a"))
+    machine.disable("a")
+    found = told(machine, "a")
+    assert (found.message_id, found.type_this) == ("SMF-8000-C4", "")
+    assert found.reason.startswith("Start method is running.")
+    assert listed(machine) == []
+
+
 def test_maintenance_is_listed_even_if_disabled() -> None:
     machine = with_disabled(service("a"), disabled=("a",))
     machine.mark_maintenance("a")
