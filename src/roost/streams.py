@@ -11,12 +11,15 @@ import sys
 
 
 def open_standard_streams() -> None:
-    """Lead closed descriptors 0 to 2 to ``/dev/null``; call it before anything is opened."""
+    """Lead closed descriptors 0 to 2 to ``/dev/null``; call it before anything is opened.
+
+    Reading a closed standard input stays an error; it does not become an empty one.
+    """
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+            os.open(os.devnull, os.O_WRONLY)  # the lowest free number: this one
             os.set_inheritable(fd, True)
     if sys.stdout is None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  for good

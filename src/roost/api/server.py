@@ -30,7 +30,7 @@ by ``reply`` or ``fail`` of the call."""
 MAX_CONNECTIONS_OF_USER = 256
 """Connections that one user (root excepted) may hold at a time."""
 
-_BACKLOG = 128
+_BACKLOG = 1024
 _ACCEPT_AGAIN_S = 1.0
 
 

@@ -87,6 +87,7 @@ def _input(path: str | None) -> Iterator[tuple[TextIO, str]]:
     try:
         if fd is None:
             fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        os.read(fd, 0)  # fails now, by its name, if it cannot be read
         file = open(fd, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=fd != 0)  # noqa: SIM115 - closed below
     except OSError as problem:
         why = problem.strerror or str(problem)

@@ -18,7 +18,9 @@ from typing import Any
 from roost.errors import (
     InternalError,
     InvalidName,
+    InvalidValue,
     RepositoryDamaged,
+    RequestError,
     RoostError,
     StorageFull,
     SystemCallFailed,
@@ -72,10 +74,8 @@ class Database:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as problem:
             raise self._refusal(problem) from problem
-        except UnicodeEncodeError as problem:
-            # Only what a caller asks for can hold such bytes: what is stored is checked before.
-            what = f"look up '{problem.object}'"
-            raise InvalidName(what, "it holds bytes that are not UTF-8", "svccfg list") from None
+        except (UnicodeEncodeError, OverflowError) as problem:
+            raise _unfit(problem) from None
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Parameter]]) -> None:
         """Run one statement for each of ``rows``."""
@@ -84,6 +84,8 @@ class Database:
             self._connection.executemany(sql, rows)
         except sqlite3.Error as problem:
             raise self._refusal(problem) from problem
+        except (UnicodeEncodeError, OverflowError) as problem:
+            raise _unfit(problem) from None
 
     @property
     def in_transaction(self) -> bool:
@@ -149,6 +151,14 @@ def damaged(path: str, why: str) -> RepositoryDamaged:
     aside = f"{os.path.dirname(path)}/damaged"
     hint = f"mkdir -p {quote(aside)} && mv {quote(path)}* {quote(aside)}"
     return RepositoryDamaged(f"use the repository {path}", why, hint)
+
+
+def _unfit(problem: UnicodeEncodeError | OverflowError) -> RequestError:
+    """The error for what a caller gave, and SQLite cannot hold."""
+    if isinstance(problem, UnicodeEncodeError):
+        what = f"look up '{problem.object}'"
+        return InvalidName(what, "it holds bytes that are not UTF-8", "svccfg list")
+    return InvalidValue("store a number", "it does not fit into 64 bits")
 
 
 def _full(path: str) -> StorageFull:

@@ -199,6 +199,8 @@ def test_completion_is_silent_where_nobody_answers() -> None:
         ({"HOME": "/h"}, "/h/.local/state/roost/svccfg_history"),
         ({"HOME": "/h", "XDG_STATE_HOME": "/s"}, "/s/roost/svccfg_history"),
         ({"HOME": "/h", "XDG_STATE_HOME": "s"}, "/h/.local/state/roost/svccfg_history"),
+        ({"HOME": ""}, ""),
+        ({}, ""),
     ],
 )
 def test_the_history_is_state(environment: dict[str, str], expected: str) -> None:

@@ -13,14 +13,19 @@ from roost.cli.cfg.session import Session
 from roost.errors import RoostError
 
 _HISTORY_LINES = 1000
+_STATE = ".local/state"
+_NAME = "roost/svccfg_history"
 
 
 def history_file(environment: Mapping[str, str]) -> str:
-    """Where the history is kept: in the XDG state directory."""
+    """Where the history is kept: in the XDG state directory; "" for somebody without a home."""
     state = environment.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):
-        state = os.path.join(environment.get("HOME") or "/", ".local", "state")
-    return os.path.join(state, "roost", "svccfg_history")
+        home = environment.get("HOME", "")
+        if not os.path.isabs(home):
+            return ""
+        state = os.path.join(home, _STATE)
+    return os.path.join(state, _NAME)
 
 
 def hold(session: Session) -> int:
@@ -75,6 +80,9 @@ def _prepare_line_editing(session: Session, path: str) -> None:
 
 
 def _save_history(path: str) -> None:
+    home = path.removesuffix(os.path.join("/", _STATE, _NAME))
+    if not path or (home != path and not os.path.isdir(home)):
+        return  # nobody's history, or a home that is not there and is not ours to make
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         readline.write_history_file(path)

@@ -48,20 +48,24 @@ def _editprop(session: Session, call: Call) -> None:
     ) as file:
         file.write(text)
         file.flush()
-        _edit(file.name)
+        _edit(file.name, fmri)
         with open(file.name, encoding="utf-8", errors="surrogateescape", newline="\n") as edited:
             status = run_lines(session, edited, "edited text")
     session.failed = status != 0
 
 
-def _edit(path: str) -> None:
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+def _edit(path: str, fmri: str) -> None:
+    wanted = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    hint = f"EDITOR=vi svccfg -s {fmri} editprop"
     try:
+        editor = shlex.split(wanted)
         status = subprocess.run([*editor, path], check=False).returncode
-    except OSError as problem:
-        raise SystemCallFailed(f"run {editor[0]}", problem.strerror or str(problem)) from None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise SystemCallFailed(f"run the editor '{wanted}'", why, hint) from None
     if status:
-        raise SystemCallFailed("edit the properties", f"{editor[0]} exited {status}")
+        how = f"exited {status}" if status > 0 else f"died of signal {-status}"
+        raise SystemCallFailed("edit the properties", f"{editor[0]} {how}", hint)
 
 
 COMMANDS = (Command("editprop", "change properties in $EDITOR", _editprop, modifies=True),)
