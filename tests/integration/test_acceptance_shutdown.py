@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from roost.api.client import Client
 from tests.integration.case import Case, is_alive, processes_below
-from tests.integration.daemon import BIN, WAIT_S, Daemon
+from tests.integration.daemon import BIN, HEADER, WAIT_S, Daemon, service
 
 
 @pytest.fixture
@@ -108,6 +110,8 @@ wait
     assert daemon.process.poll() is None
     end(daemon)
     assert not processes_below(daemon.root)
+    # Nothing was tried once more.
+    assert case.trail("b") == ["b start", "b stop"]
     pids = case.kept_pids()
     assert len(pids) == 3
     assert not any(is_alive(pid) for pid in pids)
@@ -206,6 +210,29 @@ def test_killed_with_all_its_services_it_starts_anew(daemon: Daemon, root: Path)
     assert after.trail() == ["a start", "b start"] * 2
     assert not set(old) & set(processes_below(root))
     again.stop()
+
+
+def test_the_import_at_the_boot_can_be_broken_off(root: Path) -> None:
+    made = root / "lib/svc/manifest/site"
+    made.mkdir(parents=True)
+    for number in range(200):
+        (made / f"m{number}.xml").write_text(
+            f'{HEADER}<service_bundle type="manifest" name="m">'
+            f"{service(f'boot/m{number}', 'sleep 1000000 &')}</service_bundle>"
+        )
+    broken_off = Daemon(root)
+    end(broken_off)
+    assert not processes_below(root)
+    again = Daemon(root)
+    booted: set[str] = set()
+    with Client(again.layout) as client:
+        for reply in client.follow("Manager.Subscribe", {}, time.monotonic() + WAIT_S):
+            if reply["transition"]["state"] == "online":
+                booted.add(reply["transition"]["fmri"])
+            if len(booted) == 200:
+                break
+    end(again)
+    assert not processes_below(root)
 
 
 def test_manifests_of_the_root_are_imported_before_the_boot(root: Path) -> None:

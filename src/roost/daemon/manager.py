@@ -429,7 +429,8 @@ class Manager:
         for fmri in left:
             self.restarter.kill(fmri, Scope.METHOD, signal.SIGKILL)
             self.restarter.kill(fmri, Scope.SERVICE, signal.SIGKILL)
-        self.loop.call_soon(self.on_down)
+        # Not in the next turn: that would learn of the deaths and run the methods once more.
+        self.on_down()
 
     # --- the restarter reports (restarter.ports.Listener) -----------------------------------
 
