@@ -58,6 +58,21 @@ class TestContract:
         assert ALL_EXITED in case.log("a")
         assert case.states("a") == ["offline", "online", "offline", "online"]
 
+    def test_a_signal_from_within_is_no_event(self, case: Case) -> None:
+        case.gate("a")
+        kills = case.method(
+            "kills_its_child",
+            """
+sh -c 'sleep 1000000 & kill -9 $!; wait $!; echo $? >"$0"; exec sleep 1000000' \\
+    "$ROOST_ROOT/gate.$file" &
+""",
+        )
+        case.load(case.service("a", kills))
+        assert case.hear("a") == ["137"]
+        case.wait("a", "online")
+        assert len(case.pids("a")) == 1
+        assert case.states("a") == ["offline", "online"]
+
     def test_orderly_exits(self, case: Case) -> None:
         case.gate("a")
         two = case.method(
