@@ -135,7 +135,7 @@ def test_storage_from_the_making_to_another_passphrase(tmp_path: Path) -> None:
     assert out == f"{file} is whole: 2 entries, 4 bytes in files\n"
     roost("storage", "passphrase", "--passphrase-fd", "0", file, data="one\ntwo\n")
     out = roost("storage", "check", "--passphrase-fd", "0", file, data="one\n", status=1)
-    assert out == f"roost: cannot check {file}: wrong passphrase\n"
+    assert out.splitlines()[0] == f"roost: cannot check {file}: wrong passphrase"
     roost("storage", "check", "--passphrase-fd", "0", file, data="two\n")
     assert sorted(os.listdir(tmp_path)) == ["a store", "tree"]
 
@@ -149,6 +149,6 @@ def test_storage_refuses_what_it_must(tmp_path: Path) -> None:
     file.write_text("mine")
     assert "there is a file of that name" in roost(*create, file, data="x\n", status=1)
     out = roost("storage", "check", "--passphrase-fd", "0", file, data="x\n", status=1)
-    assert out == f"roost: cannot check {file}: it is not a sealed store\n"
+    assert out.splitlines()[0] == f"roost: cannot check {file}: it is not a sealed store"
     assert file.read_text() == "mine"
     assert "descriptor 77" in roost("storage", "check", "--passphrase-fd", "77", file, status=1)
