@@ -7,6 +7,7 @@ what ran, and in which order. A `Diary` holds every transition that svc.startd t
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import select
@@ -401,3 +402,12 @@ def processes_below(root: Path) -> list[int]:
             if wanted in content.split(b"\0") and is_alive(int(entry)):
                 found.append(int(entry))
     return found
+
+
+def wipe_out(daemon: Daemon) -> None:
+    """End a daemon and its services without ado, if they are still there (the test failed)."""
+    if daemon.process.poll() is None:
+        daemon.kill()
+    for pid in processes_below(daemon.root):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

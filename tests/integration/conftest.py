@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from roost.api.client import Client
-from tests.integration.case import Case, Diary, processes_below, zombies_of
+from tests.integration.case import Case, Diary, processes_below, wipe_out, zombies_of
 from tests.integration.daemon import Daemon
 
 _LOOKS = 100
@@ -18,8 +18,15 @@ _LOOKS = 100
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Diary]]:
     """A daemon and its diary. It must end with no zombie, no process and no complaint."""
     daemon = Daemon(tmp_path_factory.mktemp("stage") / "root")
-    diary = Diary(daemon)
-    yield daemon, diary
+    try:
+        yield daemon, Diary(daemon)
+        check_the_end(daemon)
+    finally:
+        wipe_out(daemon)
+
+
+def check_the_end(daemon: Daemon) -> None:
+    """Shut the daemon down in order, and look at what it leaves."""
     zombies = zombies_of(daemon.process.pid)
     with Client(daemon.layout) as client:
         for _ in range(_LOOKS):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.case import Case
+from tests.integration.case import Case, wipe_out
 from tests.integration.daemon import Daemon
 
 
@@ -223,7 +223,7 @@ def alone(tmp_path: Path) -> Iterator[Case]:
     made = Case(daemon)
     yield made
     made.close()
-    daemon.stop()
+    wipe_out(daemon)
 
 
 def test_root_causes_only_and_those_with_most_impact_first(alone: Case) -> None:

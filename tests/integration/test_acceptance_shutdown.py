@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from roost.api.client import Client
-from tests.integration.case import Case, is_alive, processes_below
+from tests.integration.case import Case, is_alive, processes_below, wipe_out
 from tests.integration.daemon import BIN, HEADER, WAIT_S, Daemon, service
 
 
@@ -22,13 +22,22 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def daemon(root: Path) -> Iterator[Daemon]:
-    made = Daemon(root)
-    yield made
-    if made.process.poll() is None:
-        made.kill()
-    for pid in processes_below(root):
-        os.kill(pid, signal.SIGKILL)
+def boot(root: Path) -> Iterator[Callable[[], Daemon]]:
+    """Starts svc.startd, each time for the same root."""
+    started: list[Daemon] = []
+
+    def start() -> Daemon:
+        started.append(Daemon(root))
+        return started[-1]
+
+    yield start
+    for daemon in started:
+        wipe_out(daemon)
+
+
+@pytest.fixture
+def daemon(boot: Callable[[], Daemon]) -> Daemon:
+    return boot()
 
 
 def end(daemon: Daemon) -> None:
@@ -166,7 +175,7 @@ def test_a_second_daemon_is_refused(daemon: Daemon) -> None:
     daemon.run("svcs", "-a")
 
 
-def test_temporary_changes_end_with_the_boot(daemon: Daemon, root: Path) -> None:
+def test_temporary_changes_end_with_the_boot(daemon: Daemon, boot: Callable[[], Daemon]) -> None:
     case = Case(daemon)
     case.load(
         case.service("a"),
@@ -182,7 +191,7 @@ def test_temporary_changes_end_with_the_boot(daemon: Daemon, root: Path) -> None
     case.svcadm("mark", "maintenance", "@d")
     case.wait("d", "maintenance")
     end(daemon)
-    again = Daemon(root)
+    again = boot()
     after = Case(again)
     after.word = case.word
     after.wait("a", "online")
@@ -193,7 +202,9 @@ def test_temporary_changes_end_with_the_boot(daemon: Daemon, root: Path) -> None
     again.stop()
 
 
-def test_killed_with_all_its_services_it_starts_anew(daemon: Daemon, root: Path) -> None:
+def test_killed_with_all_its_services_it_starts_anew(
+    daemon: Daemon, root: Path, boot: Callable[[], Daemon]
+) -> None:
     """Without cgroups no service survives its svc.startd; the next one begins from nothing."""
     case = Case(daemon)
     case.load(case.service("a"), case.service("b", needs={"a": "require_all/none"}))
@@ -203,7 +214,7 @@ def test_killed_with_all_its_services_it_starts_anew(daemon: Daemon, root: Path)
     daemon.kill()
     for pid in old:
         os.kill(pid, signal.SIGKILL)
-    again = Daemon(root)
+    again = boot()
     after = Case(again)
     after.word = case.word
     after.wait("b", "online")
@@ -212,7 +223,7 @@ def test_killed_with_all_its_services_it_starts_anew(daemon: Daemon, root: Path)
     again.stop()
 
 
-def test_the_import_at_the_boot_can_be_broken_off(root: Path) -> None:
+def test_the_import_at_the_boot_can_be_broken_off(root: Path, boot: Callable[[], Daemon]) -> None:
     made = root / "lib/svc/manifest/site"
     made.mkdir(parents=True)
     for number in range(200):
@@ -220,10 +231,10 @@ def test_the_import_at_the_boot_can_be_broken_off(root: Path) -> None:
             f'{HEADER}<service_bundle type="manifest" name="m">'
             f"{service(f'boot/m{number}', 'sleep 1000000 &')}</service_bundle>"
         )
-    broken_off = Daemon(root)
+    broken_off = boot()
     end(broken_off)
     assert not processes_below(root)
-    again = Daemon(root)
+    again = boot()
     booted: set[str] = set()
     with Client(again.layout) as client:
         for reply in client.follow("Manager.Subscribe", {}, time.monotonic() + WAIT_S):
@@ -235,12 +246,14 @@ def test_the_import_at_the_boot_can_be_broken_off(root: Path) -> None:
     assert not processes_below(root)
 
 
-def test_manifests_of_the_root_are_imported_before_the_boot(root: Path) -> None:
+def test_manifests_of_the_root_are_imported_before_the_boot(
+    root: Path, boot: Callable[[], Daemon]
+) -> None:
     made = root / "lib/svc/manifest/site"
     made.mkdir(parents=True)
     method = root / "lib/svc/method"
     method.mkdir(parents=True)
-    first = Daemon(root)
+    first = boot()
     case = Case(first)
     file = made / "test.xml"
     case.load(case.service("a"), case.service("b", needs={"a": "require_all/none"}))
@@ -248,7 +261,7 @@ def test_manifests_of_the_root_are_imported_before_the_boot(root: Path) -> None:
     case.svcadm("disable", "-s", "@b")
     file.write_text((root / "test.xml").read_text())
     first.stop()
-    again = Daemon(root)
+    again = boot()
     after = Case(again)
     after.word = case.word
     after.wait("a", "online")
