@@ -195,15 +195,9 @@ class Manager:
         return InstanceAdded(self.loop.now(), config.fmri, config, permanent, override)
 
     def _load(self, fmri: str) -> Mapping[str, PropertyGroup]:
-        groups = self._running_groups(fmri)
+        groups = self.repository.groups(fmri, View.RUNNING)
         self.facts[fmri] = read_facts(groups)
         return groups
-
-    def _running_groups(self, fmri: str) -> Mapping[str, PropertyGroup]:
-        """The running snapshot; but what counts at once is read live (digest b.5)."""
-        groups = self.repository.groups(fmri, View.RUNNING)
-        live = self.repository.groups(fmri, View.COMPOSED, group="general")
-        return {**groups, **live}
 
     # --- the step -----------------------------------------------------------------------
 

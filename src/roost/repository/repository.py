@@ -39,6 +39,10 @@ from roost.repository.volatile import VolatileStore
 RUNNING = "running"
 
 
+LIVE_GROUP = "general"
+"""Persistent, but what it says counts at once: no snapshot hides it (digest b.5)."""
+
+
 class Repository:
     """See `roost.repository.port.RepositoryPort` for what each method promises."""
 
@@ -370,7 +374,11 @@ class Repository:
         volatile = self._volatile.groups(entity.fmri)
         above = self._volatile.groups(entity.fmri.rpartition(":")[0])
         live = compose(volatile, above) if above else volatile
-        return dict(sorted({**_only(found, group), **_only(live, group)}.items()))
+        shown = {**_only(found, group), **_only(live, group)}
+        if group in (None, LIVE_GROUP):
+            shown.pop(LIVE_GROUP, None)
+            shown |= self._composed(entity, LIVE_GROUP)
+        return dict(sorted(shown.items()))
 
 
 def _only(groups: Mapping[str, PropertyGroup], name: str | None) -> dict[str, PropertyGroup]:

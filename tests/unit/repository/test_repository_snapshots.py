@@ -46,6 +46,18 @@ def test_import_takes_initial_once_and_last_import_always(repository: Repository
     assert repository.groups(X, View.SNAPSHOT, "initial")["config"].value("host") == "h"
 
 
+def test_general_counts_at_once(repository: Repository) -> None:
+    repository.add_service("x")
+    repository.add_instance("svc:/x", "default")
+    repository.add_group(X, "general", "framework")
+    repository.take_snapshot(X, "running")
+    repository.commit(X, "general", [put("enabled=boolean:true")])
+    assert repository.groups(X, View.RUNNING)["general"].value("enabled") == "true"
+    assert not repository.groups(X, View.SNAPSHOT, "running")["general"].properties
+    repository.delete_group(X, "general")
+    assert "general" not in repository.groups(X, View.RUNNING)
+
+
 def test_an_edit_waits_for_the_running_snapshot(repository: Repository) -> None:
     repository.import_bundle(_bundle(80))
     assert repository.groups(X, View.RUNNING) == repository.groups(X, View.COMPOSED)
