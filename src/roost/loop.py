@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import time
+from collections import deque
 from collections.abc import Callable
 
 Callback = Callable[[], None]
@@ -41,10 +42,8 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._signals: dict[int, Callback] = {}
-        self._soon: list[Callback] = []
+        self._soon: deque[Callback] = deque()
         self._stopping = False
-        self.after_turn: Callback | None = None
-        """Called after each turn's callbacks, before the loop sleeps again."""
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.set_reader(self._wake_read, self._take_signals)
 
@@ -88,11 +87,13 @@ class Loop:
             self.turn()
 
     def turn(self, max_wait_s: float | None = None) -> None:
-        """Wait for the next thing to happen (at most ``max_wait_s``) and run its callbacks."""
+        """Wait for the next thing to happen (at most ``max_wait_s``) and run its callbacks.
+
+        A callback that raises loses no other: those left run in the next turn.
+        """
         ready = self._selector.select(self._wait_s(max_wait_s))
-        soon, self._soon = self._soon, []
-        for callback in soon:
-            callback()
+        for _ in range(len(self._soon)):  # what they add is for the next turn
+            self._soon.popleft()()
         for key, mask in ready:
             if mask & selectors.EVENT_READ and (reader := self._readers.get(key.fd)):
                 reader()
@@ -103,8 +104,6 @@ class Loop:
             timer = heapq.heappop(self._timers)[2]
             if timer.callback is not None:
                 timer.callback()
-        if self.after_turn is not None:
-            self.after_turn()
 
     def close(self) -> None:
         """Release the descriptors; the loop must not run again."""

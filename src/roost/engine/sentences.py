@@ -198,7 +198,7 @@ def maintenance(node: Node, reason: Reason) -> Finding:
         case Aux.ADMINISTRATIVE_REQUEST:
             return Finding("SMF-8000-63", "Maintenance requested by an administrator.", clear)
         case Aux.SERVICE_REQUEST:
-            who = reason.cause or "another service"
+            who = reason.cause or "a program without a terminal"
             return Finding("SMF-8000-R4", f"Maintenance requested by {who}.", clear)
         case Aux.DEPENDENCY_CYCLE:
             text = "Completes a dependency cycle."

@@ -211,7 +211,7 @@ def failure(
         (
             Reason(Aux.SERVICE_REQUEST),
             "SMF-8000-R4",
-            "Maintenance requested by another service.",
+            "Maintenance requested by a program without a terminal.",
         ),
         (
             Reason(Aux.INVALID_DEPENDENCY, detail="dependency group 'x' has no type"),
