@@ -33,9 +33,9 @@ from roost.engine.commands import (
     TakeStartSnapshot,
     Transition,
 )
-from roost.engine.config import Model
+from roost.engine.config import MASTER_RESTARTER, Model
 from roost.engine.configure import is_enabled, read_config
-from roost.engine.engine import MASTER_RESTARTER, Engine
+from roost.engine.engine import Engine
 from roost.engine.events import (
     ChildExited,
     ContractEmptied,

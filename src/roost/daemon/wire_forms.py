@@ -7,8 +7,7 @@ from typing import Any
 
 from roost.daemon.facts import Facts
 from roost.engine.commands import Transition
-from roost.engine.config import Dependency, Target, TargetKind
-from roost.engine.engine import MASTER_RESTARTER
+from roost.engine.config import MASTER_RESTARTER, Dependency, Target, TargetKind
 from roost.engine.graph import Graph
 from roost.engine.node import Node
 from roost.engine.reasons import Aux, Reason, reason_phrase, status_phrase

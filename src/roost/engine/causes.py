@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from roost.engine.config import Dependency, Grouping, Target, TargetKind
-from roost.engine.engine import MASTER_RESTARTER, Engine
+from roost.engine.config import MASTER_RESTARTER, Dependency, Grouping, Target, TargetKind
+from roost.engine.engine import Engine
 from roost.engine.graph import Graph
 from roost.engine.node import Node, Value
 from roost.engine.states import State

@@ -7,6 +7,8 @@ from enum import Enum
 
 from roost.fmri import InstanceFmri
 
+MASTER_RESTARTER = InstanceFmri("svc:/system/svc/restarter:default")
+
 
 class Grouping(Enum):
     """How the targets of one dependency group combine."""
@@ -100,6 +102,6 @@ class InstanceConfig:
     ignore_error: frozenset[str] = field(default=frozenset())
     """Out of ``core`` and ``signal``."""
     timeout_retry: bool = True
-    restarter: str = "svc:/system/svc/restarter:default"
+    restarter: str = MASTER_RESTARTER
     invalid: str = ""
     """Why the dependencies cannot be used (aux ``invalid_dependency``); "" if they can."""

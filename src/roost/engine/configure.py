@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping
 
 from roost.engine.config import (
+    MASTER_RESTARTER,
     NO_METHOD,
     Dependency,
     Grouping,
@@ -23,7 +24,6 @@ from roost.engine.config import (
     Target,
     TargetKind,
 )
-from roost.engine.engine import MASTER_RESTARTER
 from roost.errors import InvalidName
 from roost.fmri import canonical, parse, path_of
 from roost.model.properties import PropertyGroup, PropertyType

@@ -16,7 +16,8 @@ event is proportional to the instances it touches. Only `_move` assigns a state,
 move goes through the table in `states`, and every move carries a `Reason`.
 
 Methods are one operation at a time for each instance: requests that come meanwhile wait in
-its queue. The flow of the operations themselves is in `operations`.
+its queue. The flow of the operations themselves is in `operations`, what a move means for
+others (restart_on, reverse-order stops, shutdown) in `propagation`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,8 @@ from roost.engine.commands import (
     ConsoleLine,
     Kill,
     Scope,
-    ShutdownComplete,
 )
-from roost.engine.config import Grouping, Model, RestartOn
+from roost.engine.config import MASTER_RESTARTER, Model
 from roost.engine.events import (
     ChildExited,
     ClearRequested,
@@ -50,14 +50,12 @@ from roost.engine.events import (
     ShutdownRequested,
     TimerFired,
 )
-from roost.engine.graph import Graph, PathProbe, reacts
+from roost.engine.graph import Graph, PathProbe
 from roost.engine.node import Mark, Node, Phase, StopKind, Value
-from roost.engine.operations import Operations
+from roost.engine.propagation import Propagation
 from roost.engine.reasons import Aux, Reason
 from roost.engine.states import State
-from roost.fmri import InstanceFmri
 
-MASTER_RESTARTER = InstanceFmri("svc:/system/svc/restarter:default")
 MAX_QUEUED_REQUESTS = 100
 
 _FAULT_AUX = {
@@ -71,7 +69,7 @@ def _no_path(_path: str) -> bool:
     return False
 
 
-class Engine(Operations):
+class Engine(Propagation):
     """The graph and the state of every instance. One thread, no effects."""
 
     def __init__(self, path_exists: PathProbe = _no_path) -> None:
@@ -435,145 +433,6 @@ class Engine(Operations):
             and node.has_contract
             and not node.is_populated
         )
-
-    # --- reverse-order stops (d.5) and shutdown ---------------------------------------
-
-    def _counts_for_order(self, dependent: Node, fmri: str) -> bool:
-        """Must ``dependent`` be down before this instance is stopped?
-
-        One that closes a cycle is about to leave for maintenance: nobody waits for it.
-        """
-        if dependent.is_cyclic:
-            return False
-        for group in self.graph.edges(dependent, fmri):
-            if group.grouping is Grouping.EXCLUDE_ALL:
-                continue
-            if self.is_shutting_down or reacts(group.restart_on, StopKind.OTHER):
-                return True
-        return False
-
-    def _mark_for_disable(self, node: Node) -> None:
-        """Mark the instance, and all running dependents that have to stop before it."""
-        node.mark, node.mark_cause = Mark.DISABLE, node.fmri
-        self._touch_dependents(node)
-        self._spread_marks([node])
-
-    def _spread_marks(self, work: list[Node]) -> None:
-        while work:
-            here = work.pop()
-            for dependent in self.graph.dependents_of(here.fmri):
-                if dependent.mark is not None:
-                    continue
-                if not (dependent.state.is_running or dependent.is_starting):
-                    continue
-                if self._counts_for_order(dependent, here.fmri):
-                    dependent.mark, dependent.mark_cause = Mark.OFFLINE, here.fmri
-                    self._touch_dependents(dependent)
-                    self._wake(dependent)
-                    work.append(dependent)
-
-    def _unmark(self, node: Node) -> None:
-        """The instance is enabled again: take back the marks that its disable has spread."""
-        if node.mark is not Mark.DISABLE or node.is_stopping or self.is_shutting_down:
-            return
-        free = [node]
-        for here in free:  # grows
-            here.mark = None
-            self._touch_dependents(here)
-            free += [
-                dependent
-                for dependent in self.graph.dependents_of(here.fmri)
-                if dependent.mark is Mark.OFFLINE and dependent.mark_cause == here.fmri
-            ]
-        self._spread_marks(self._marked_below(free))
-
-    def _marked_below(self, nodes: Iterable[Node]) -> list[Node]:
-        """The targets of these that are still marked: for another's sake."""
-        marked = {
-            target.fmri: target
-            for node in nodes
-            for target in self.graph.targets_of(node)
-            if target.mark is not None
-        }
-        return list(marked.values())
-
-    def _running_above(self, node: Node) -> bool:
-        """Is some marked dependent still up (or on its way)?"""
-        return any(
-            dependent.mark is not None
-            and (dependent.state.is_running or dependent.is_starting)
-            and dependent is not node
-            and self._counts_for_order(dependent, node.fmri)
-            for dependent in self.graph.dependents_of(node.fmri)
-        )
-
-    def _shut_down(self) -> None:
-        if self.is_shutting_down:
-            return
-        self.is_shutting_down = True
-        for node in self.graph.nodes.values():
-            node.queue.clear()
-            if node.is_starting:
-                self._cut_short(node)
-            if node.mark is None and (node.state.is_running or node.is_starting):
-                node.mark, node.mark_cause = Mark.OFFLINE, MASTER_RESTARTER
-            self._wake(node)
-
-    def _check_shutdown(self) -> None:
-        if self._is_down:
-            return
-        if not any(n.state.is_running or not n.is_idle for n in self.graph.nodes.values()):
-            self._is_down = True
-            self._emit(ShutdownComplete(MASTER_RESTARTER))
-
-    # --- what others feel when an instance moves (called by Operations._move) -----------
-
-    def _left_running(self, node: Node, kind: StopKind) -> None:
-        for dependent in self.graph.dependents_of(node.fmri):
-            if not (dependent.state.is_running or dependent.is_starting):
-                continue
-            for group in self.graph.edges(dependent, node.fmri):
-                if group.grouping is not Grouping.EXCLUDE_ALL and reacts(group.restart_on, kind):
-                    if group.restart_on is not RestartOn.ERROR:
-                        dependent.starts_s.clear()
-                    self._must_stop(dependent, node)
-
-    def _entered_running(self, node: Node) -> None:
-        for dependent in self.graph.dependents_of(node.fmri):
-            if dependent is node or not (dependent.state.is_running or dependent.is_starting):
-                continue
-            for group in self.graph.edges(dependent, node.fmri):
-                if group.grouping is Grouping.EXCLUDE_ALL:
-                    if group.restart_on is not RestartOn.NONE:
-                        self._must_stop(dependent, node)
-                elif group.grouping is Grouping.OPTIONAL_ALL and reacts(
-                    group.restart_on, StopKind.OTHER
-                ):
-                    dependent.starts_s.clear()
-                    self._must_stop(dependent, node)
-
-    def _was_refreshed(self, node: Node) -> None:
-        for dependent in self.graph.dependents_of(node.fmri):
-            for group in self.graph.edges(dependent, node.fmri):
-                if (
-                    group.restart_on is RestartOn.REFRESH
-                    and group.grouping is not Grouping.EXCLUDE_ALL
-                    and dependent.state.is_running
-                ):
-                    dependent.starts_s.clear()
-                    self._must_stop(dependent, node)
-
-    def _must_stop(self, dependent: Node, cause: Node) -> None:
-        """Dependency activity: stop it now, or when its present method has ended (d.4)."""
-        if dependent.is_stopping:
-            return
-        reason = Reason(Aux.DEPENDENCY_ACTIVITY, cause=cause.fmri)
-        dependent.pending_stop = (reason, StopKind.OTHER)
-        self._wake(dependent)
-
-    def _after_removal(self, node: Node) -> None:
-        for dependent in self.graph.dependents_of(node.fmri):
-            self._touch(dependent)
 
 
 def _maintenance_reason(event: MaintenanceRequested) -> Reason:

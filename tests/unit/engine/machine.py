@@ -31,6 +31,7 @@ from roost.engine.commands import (
     Transition,
 )
 from roost.engine.config import (
+    MASTER_RESTARTER,
     Dependency,
     Grouping,
     InstanceConfig,
@@ -41,7 +42,7 @@ from roost.engine.config import (
     Target,
     TargetKind,
 )
-from roost.engine.engine import MASTER_RESTARTER, Engine
+from roost.engine.engine import Engine
 from roost.engine.events import (
     ChildExited,
     ClearRequested,

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from roost.engine.config import InstanceConfig, Model
-from roost.engine.engine import MASTER_RESTARTER
+from roost.engine.config import MASTER_RESTARTER, InstanceConfig, Model
 from roost.engine.events import (
     ClearRequested,
     DegradedRequested,
