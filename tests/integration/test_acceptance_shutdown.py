@@ -268,3 +268,32 @@ def test_manifests_of_the_root_are_imported_before_the_boot(
     # What the administrator said is not undone by the import.
     after.wait("b", "disabled")
     again.stop()
+
+
+def test_what_an_earlier_startd_left_running_is_not_started_beside_it(
+    boot: Callable[[], Daemon],
+) -> None:
+    """After kill -9 of svc.startd the next one says what still runs, and waits for a person."""
+    daemon = boot()
+    daemon.load(
+        service("site/left", "sleep 1000000 &")
+        + service("site/above", needs={"svc:/site/left": "require_all/none"})
+    )
+    fmri = "svc:/site/left:default"
+    daemon.wait_state("svc:/site/above:default", "online")
+    old = int(daemon.run("svcs", "-Hp", fmri).split()[-2])
+    daemon.kill()
+
+    daemon = boot()
+    daemon.wait_state(fmri, "maintenance")
+    assert is_alive(old)
+    said = daemon.run("svcs", "-x")
+    assert f"An earlier svc.startd left processes of it running: {old}." in said
+    assert f"Type: kill {old} && svcadm clear {fmri}" in said
+    assert daemon.run("svcs", "-H", "-o", "state", "above").strip() == "offline"
+    assert "still runs from before: transitioned to maintenance" in daemon.console.read_text()
+
+    os.kill(old, signal.SIGKILL)
+    daemon.run("svcadm", "clear", fmri)
+    daemon.wait_state("svc:/site/above:default", "online")
+    assert len(processes_below(daemon.root)) == 1

@@ -46,6 +46,7 @@ from roost.engine.events import (
     Fault,
     InstanceAdded,
     InstanceRemoved,
+    MaintenanceRequested,
     MethodExited,
     MethodName,
     RefreshRequested,
@@ -60,6 +61,7 @@ from roost.layout import Layout
 from roost.loop import Loop, Timer
 from roost.model.properties import Property, PropertyGroup, PropertyType, make_group
 from roost.repository.port import RepositoryPort, View
+from roost.restarter.leftovers import find_leftovers
 from roost.restarter.ports import RestarterPort
 
 RUNNING = "running"
@@ -121,7 +123,21 @@ class Manager:
         self._take_running_if_possible(fresh)
         events = [event for fmri in fmris if (event := self._added_if_readable(fmri)) is not None]
         self.journal.write(f"Booting {len(events)} of {len(fmris)} instances.")
-        self.post(*events)
+        self.post(*events, *self._held_by_leftovers(events))
+
+    def _held_by_leftovers(self, events: Iterable[InstanceAdded]) -> list[Event]:
+        """What still runs from before svc.startd was killed must not run twice: maintenance."""
+        left = find_leftovers(self.layout.root)
+        return [
+            MaintenanceRequested(
+                event.time_s,
+                event.fmri,
+                immediate=True,
+                leftovers=" ".join(str(pid) for pid in left[event.fmri]),
+            )
+            for event in events
+            if event.fmri in left and event.config.model is not Model.TRANSIENT
+        ]
 
     def take_running(self, fmris: Iterable[str]) -> None:
         """Point the snapshot ``running`` of these instances at their present configuration."""

@@ -436,5 +436,7 @@ class Engine(Propagation):
 
 
 def _maintenance_reason(event: MaintenanceRequested) -> Reason:
+    if event.leftovers:
+        return Reason(Aux.STARTD_RESTART, detail=event.leftovers)
     aux = Aux.ADMINISTRATIVE_REQUEST if event.from_terminal else Aux.SERVICE_REQUEST
     return Reason(aux, cause=event.requester)

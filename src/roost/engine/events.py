@@ -97,6 +97,10 @@ class MaintenanceRequested(Event):
     immediate: bool = False
     from_terminal: bool = True
     requester: str = ""
+    leftovers: str = ""
+    """Pids, joined by blanks, of its processes that an earlier svc.startd left running: then
+    svc.startd itself asks.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ def console_phrase(reason: Reason) -> str:
             return ""
         case Aux.FAULT_THRESHOLD_REACHED:
             what = "failed repeatedly"
+        case Aux.STARTD_RESTART:
+            what = "still runs from before"
         case Aux.RESTARTING_TOO_QUICKLY:
             what = "restarting too quickly"
         case _ if reason.detail == "timed out":

@@ -218,6 +218,9 @@ def maintenance(node: Node, reason: Reason) -> Finding:
             return _failed(reason)._replace(type_this=clear)
         case Aux.BAD_REPO_STATE:
             return Finding("SMF-8000-N3", "Its state in the repository is invalid.", clear)
+        case Aux.STARTD_RESTART if reason.detail:
+            text = f"An earlier svc.startd left processes of it running: {reason.detail}."
+            return Finding("SMF-8000-N3", text, f"kill {reason.detail} && {clear}")
         case Aux.NONE:
             return Finding("SMF-8000-9C", "No reason was given.", clear)
         case _:
