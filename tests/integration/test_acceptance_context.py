@@ -1,4 +1,4 @@
-"""What a method runs as, where, and with what: its context (digest e.4, e.5)."""
+"""What a method runs as, where, and with what: its context."""
 
 from __future__ import annotations
 

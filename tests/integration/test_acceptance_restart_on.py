@@ -78,7 +78,7 @@ def test_each_cell(case: Case, event: Callable[[Case], None], restarted: set[str
 
 
 def test_a_dependent_stops_after_and_starts_after(case: Case) -> None:
-    """Propagation begins when the dependency has left the running state (d.4)."""
+    """Propagation begins when the dependency has left the running state."""
     case.load(
         case.transient("a"),
         case.transient("b", needs={"a": "require_all/restart"}),

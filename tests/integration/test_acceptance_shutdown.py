@@ -47,7 +47,7 @@ def end(daemon: Daemon) -> None:
 
 
 def test_dependents_stop_before_what_they_need(daemon: Daemon) -> None:
-    """At shutdown every grouping and every restart_on counts (l.33)."""
+    """At shutdown every grouping and every restart_on counts."""
     case = Case(daemon)
     case.load(
         case.service("a", "polite"),

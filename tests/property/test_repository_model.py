@@ -1,4 +1,4 @@
-"""The repository against an obvious model: dictionaries, and the table of c.5 as a function.
+"""The repository against an obvious model: dictionaries, and the upgrade table as a function.
 
 OLD is what the last manifest said, CUR what readers see. An import merges by the table; all
 else edits CUR. Whatever happened, the repository and the model must tell the same.
@@ -52,7 +52,7 @@ changes = st.lists(
 
 
 def _applied(props: Props, wanted: list[Change]) -> Props | None:
-    """The properties after a commit; None if an entry breaks a rule (digest b.3)."""
+    """The properties after a commit; None if an entry breaks a rule."""
     if len({change.name for change in wanted}) != len(wanted):
         return None
     result = dict(props)
@@ -80,7 +80,7 @@ def _applied(props: Props, wanted: list[Change]) -> Props | None:
 
 
 def _merged(old: Level, new: Level, cur: Level) -> Level:
-    """The table of c.5, without overrides."""
+    """The upgrade table, without overrides."""
     result: Level = {}
     for name in old.keys() | new.keys() | cur.keys():
         if name in old and name not in cur:
@@ -117,7 +117,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @initialize(service=levels, instance=levels)
     def first_import(self, service: Level, instance: Level) -> None:
-        # A service whose manifest has never said a thing is a case of its own in c.5.
+        # A service whose manifest has never said a thing is a case of its own in the table.
         service = {**service, "always": {}}
         self._import(service, instance)
         self.cur = {SERVICE: dict(service), INSTANCE: dict(instance)}

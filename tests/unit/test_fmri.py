@@ -1,4 +1,4 @@
-"""FMRIs: grammar, names, abbreviations (digest a)."""
+"""FMRIs: grammar, names, abbreviations."""
 
 from __future__ import annotations
 

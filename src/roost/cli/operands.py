@@ -33,7 +33,7 @@ def choose(client: Client, subcommand: str, operands: Sequence[str]) -> Choice:
 
 
 def chosen_of(match: Match, subcommand: str) -> Sequence[str]:
-    """The instances that svcadm acts on for one operand (digest a.3).
+    """The instances that svcadm acts on for one operand (smf(7)).
 
     A glob acts on all; so does ``SERVICE:``. Anything else must mean one instance:
     `AmbiguousName` lists them if there are several, `NotFound` says there is none.

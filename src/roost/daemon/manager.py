@@ -151,7 +151,7 @@ class Manager:
             self.journal.write(f"Snapshots of {len(fmris)} instances are not taken: {problem}")
 
     def refresh(self, fmris: Iterable[str]) -> None:
-        """Copy the editing view to ``running`` and tell the engine (digest b.5, d.11)."""
+        """Copy the editing view to ``running`` and tell the engine (smf(7))."""
         names = [fmri for fmri in fmris if self.repository.exists(fmri)]
         self.take_running(names)
         if self.phase == "starting":

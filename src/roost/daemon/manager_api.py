@@ -277,7 +277,7 @@ class ManagerApi:
         return self._manager.restarter.instance_of(call.peer.pid) or ""
 
     def _set_enabled(self, call: Call, fmri: str, wanted: bool) -> None:
-        """The rules of digest d.7; the comment goes to the group that is written."""
+        """The rules of svcadm(8); the comment goes to the group that is written."""
         repository = self._repository
         comment = typed.text(call.parameters, "comment", default="")
         if len(comment.encode(errors="surrogateescape")) > MAX_COMMENT_BYTES:

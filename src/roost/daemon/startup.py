@@ -142,7 +142,7 @@ def _in(path: str, tree: str) -> bool:
 
 
 def method_environment(layout: Layout) -> dict[str, str]:
-    """The base environment of every method (digest e.4).
+    """The base environment of every method (smf_method(7)).
 
     Below a root other than ``/`` its own ``usr/sbin`` and ``usr/bin`` come first on PATH;
     the directory of roost's commands is on it wherever it lies.

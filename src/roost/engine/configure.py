@@ -1,4 +1,4 @@
-"""From property groups to the engine's view of an instance (digest b.4, d.3, d.9, e.2).
+"""From property groups to the engine's view of an instance (smf(7)).
 
 Reads the composed groups of an instance's running snapshot and says what they mean. It
 checks no target for existence, expands no token, and reads nothing but what it is given.
@@ -72,7 +72,7 @@ def read_config(fmri: str, groups: Groups) -> InstanceConfig:
 def is_enabled(groups: Groups) -> tuple[bool | None, bool | None]:
     """``general/enabled`` and ``general_ovr/enabled``; each None if absent or no boolean.
 
-    Without the first the instance is not configured, and takes no part in the graph (d.7).
+    Without the first the instance is not configured, and takes no part in the graph.
     """
     return _boolean(groups, "general", "enabled"), _boolean(groups, "general_ovr", "enabled")
 

@@ -1,4 +1,4 @@
-"""The engine: events in, commands out (digest d).
+"""The engine: events in, commands out (smf(7)).
 
 What an instance does follows from three things: what is *wanted* (its enabled flag, requests
 in its queue, marks of a reverse-order stop), where it *is* (its state and the operation under
@@ -174,7 +174,7 @@ class Engine(Propagation):
         return self._last_order
 
     def _reconfigure(self, node: Node, event: RefreshRequested) -> None:
-        """New dependency edges count at once, before the refresh itself (d.11)."""
+        """New dependency edges count at once, before the refresh itself."""
         self._wake_marked_below(node)
         self.graph.unlink(node)
         node.config = event.config
@@ -240,7 +240,7 @@ class Engine(Propagation):
 
     def _restart(self, node: Node, event: RestartRequested) -> None:
         if not node.state.is_running or node.mark is not None:
-            return  # d.9: silently ignored; what is about to stop stops in its turn
+            return  # silently ignored, as SMF does; what is about to stop stops in its turn
         node.starts_s.clear()
         if event.dump_core and node.is_populated:
             self._emit(Kill(node.fmri, Scope.SERVICE, 6))
@@ -399,7 +399,7 @@ class Engine(Propagation):
         )
 
     def _needs_what_stops(self, node: Node) -> bool:
-        """Would it be stopped again when a marked target goes (d.5)?"""
+        """Would it be stopped again when a marked target goes?"""
         return any(
             target.mark is not None and self._counts_for_order(node, target.fmri)
             for target in self.graph.targets_of(node)

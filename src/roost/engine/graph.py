@@ -25,7 +25,7 @@ def service_of(instance: str) -> str:
 
 
 def reacts(restart_on: RestartOn, kind: StopKind) -> bool:
-    """Does a dependency with this restart_on stop its dependent after such a stop (d.4)?"""
+    """Does a dependency with this restart_on stop its dependent after such a stop?"""
     if kind is StopKind.FAULT:
         return restart_on is not RestartOn.NONE
     return restart_on in (RestartOn.RESTART, RestartOn.REFRESH)
@@ -174,7 +174,7 @@ class Graph:
     def cycle_through(self, node: Node) -> tuple[str, ...]:
         """A path from the node back to itself by nodes configured no later; () if none.
 
-        Nodes that close another cycle already are left out, exclude_all edges too (d.6).
+        Nodes that close another cycle already are left out, exclude_all edges too.
         The path begins and ends with the node.
         """
         if not self._is_needed_by_earlier(node):

@@ -14,7 +14,7 @@ from roost.fmri import InstanceFmri
 
 
 class Value(Enum):
-    """What a dependency is worth right now (digest d.3)."""
+    """What a dependency is worth right now (smf(7))."""
 
     SATISFIED = "satisfied"
     UNSATISFIED = "unsatisfied"
@@ -24,14 +24,14 @@ class Value(Enum):
 
 
 class Mark(Enum):
-    """Why a running instance is about to be stopped as part of a reverse-order stop (d.5)."""
+    """Why a running instance is about to be stopped as part of a reverse-order stop."""
 
     DISABLE = "to be disabled"
     OFFLINE = "to go offline"
 
 
 class StopKind(Enum):
-    """How an instance stopped, as its dependents see it (d.4)."""
+    """How an instance stopped, as its dependents see it."""
 
     FAULT = "fault"
     OTHER = "other"
@@ -103,7 +103,7 @@ class Node:
 
     @property
     def is_enabled(self) -> bool:
-        """The effective enabled flag (d.7)."""
+        """The effective enabled flag."""
         return self.enabled if self.override is None else self.override
 
     @property

@@ -1,4 +1,4 @@
-"""How one instance starts, stops and refreshes: the flow of its methods (digest d.9).
+"""How one instance starts, stops and refreshes: the flow of its methods (smf(7)).
 
 An operation begins with a command (run this method, signal these processes) and goes on
 with what the restarter reports: the method's end, the contract running empty, a timer.
@@ -8,6 +8,7 @@ time and calls the hooks at the bottom when it moves.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 
 from roost.engine.commands import (
@@ -31,7 +32,7 @@ from roost.engine.reasons import Aux, Reason, console_phrase, stop_phrase
 from roost.engine.states import MOVES, State
 
 FATAL_CODES = frozenset({95, 96, 99, 100})
-"""Exit codes that are not retried (digest e.3)."""
+"""Exit codes that are not retried (smf_method(7))."""
 NO_DAEMON_CODE = 94
 FAULT_THRESHOLD = 3
 DEFAULT_FAILURE_COUNT = 5
@@ -42,7 +43,7 @@ SIGTERM = 15
 SIGKILL = 9
 
 
-class Operations:
+class Operations(ABC):
     """Per-instance part of the engine; collects commands and work."""
 
     def __init__(self, graph: Graph) -> None:
@@ -403,7 +404,7 @@ class Operations:
         self._emit(LogLine(node.fmri, text))
 
     def _log_word(self, node: Node, name: MethodName, method: Method) -> None:
-        """Log a method that runs no command (digest d.13)."""
+        """Log a method that runs no command (smf(7))."""
         if method.kind is MethodKind.ABSENT and name is not MethodName.STOP:
             self._log(node, f"No '{name.value}' method defined.  Treating as :true.")
             return
@@ -456,17 +457,21 @@ class Operations:
 
     # --- hooks: what others feel (the engine's) ---------------------------------------
 
+    @abstractmethod
     def _refuse_misconfigured(self, node: Node, *, may_be_cyclic: bool = True) -> bool:
-        raise NotImplementedError
+        """Maintenance for a cycle or unusable dependencies; True if it is so."""
 
+    @abstractmethod
     def _left_running(self, node: Node, kind: StopKind) -> None:
-        raise NotImplementedError
+        """The instance runs no more: its dependents may have to stop."""
 
+    @abstractmethod
     def _entered_running(self, node: Node) -> None:
-        raise NotImplementedError
+        """The instance runs now: who excludes it, or came up without it, may have to stop."""
 
+    @abstractmethod
     def _was_refreshed(self, node: Node) -> None:
-        raise NotImplementedError
+        """The instance was refreshed: dependents may want to restart."""
 
 
 def _begin(node: Node, operation: Operation) -> Operation:
@@ -477,7 +482,7 @@ def _begin(node: Node, operation: Operation) -> Operation:
 
 
 def _is_too_quick(node: Node) -> bool:
-    """The start-rate test (digest d.9), with the present start as the last in the list.
+    """The start-rate test (smf(7)), with the present start as the last in the list.
 
     By default: five starts with an average interval below 600 s. With an explicit count N or
     period P: more than N failures (each start but the first follows one) within P seconds.

@@ -1,8 +1,8 @@
 """What one instance's move means for others: restart_on, reverse-order stops, shutdown.
 
 Stops spread in two ways. After a dependency has stopped, its dependents are told to stop too
-as their ``restart_on`` says (digest d.4). Before an instance is stopped for a disable, or all
-are for a shutdown, marks go up the graph, and the marked stop from the top down (d.5).
+as their ``restart_on`` says (smf(7)). Before an instance is stopped for a disable, or all
+are for a shutdown, marks go up the graph, and the marked stop from the top down.
 Both only wake instances: what they then do is the engine's settling.
 """
 
@@ -21,7 +21,7 @@ from roost.engine.reasons import Aux, Reason
 class Propagation(Operations):
     """The part of the engine that looks at an instance's neighbours."""
 
-    # --- reverse-order stops (d.5) and shutdown ---------------------------------------
+    # --- reverse-order stops and shutdown ---------------------------------------
 
     def _counts_for_order(self, dependent: Node, fmri: str) -> bool:
         """Must ``dependent`` be down before this instance is stopped?
@@ -149,7 +149,7 @@ class Propagation(Operations):
                     self._must_stop(dependent, node)
 
     def _must_stop(self, dependent: Node, cause: Node) -> None:
-        """Dependency activity: stop it now, or when its present method has ended (d.4)."""
+        """Dependency activity: stop it now, or when its present method has ended."""
         if dependent.is_stopping:
             return
         reason = Reason(Aux.DEPENDENCY_ACTIVITY, cause=cause.fmri)

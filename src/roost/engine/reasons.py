@@ -1,4 +1,4 @@
-"""Why an instance is in its state: a record for every transition (digest d.8)."""
+"""Why an instance is in its state: a record for every transition (smf(7))."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _STOP_PHRASES = {
 
 
 def stop_phrase(reason: Reason) -> str:
-    """The cause in the log line "Stopping because CAUSE." (digest d.13)."""
+    """The cause in the log line "Stopping because CAUSE." (smf(7))."""
     if reason.aux is Aux.CT_EV_EXIT:
         return (
             "all processes in service exited"

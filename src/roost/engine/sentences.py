@@ -1,4 +1,4 @@
-"""The words of ``svcs -x``: a message id, sentences and a command for each case (digest f.1).
+"""The words of ``svcs -x``: a message id, sentences and a command for each case (svcs(1)).
 
 Every case keeps SMF's phrase as its first sentence; what the engine knows beyond that follows
 as sentences of their own. Only words: who is to blame is found in `roost.engine.causes`.

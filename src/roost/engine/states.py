@@ -1,4 +1,4 @@
-"""The states of an instance and the moves between them: the one table (digest d.1, d.2).
+"""The states of an instance and the moves between them: the one table (smf(7)).
 
 Nothing else in roost decides whether a move is legal; the manual's picture and the legend
 of svcs come from here.

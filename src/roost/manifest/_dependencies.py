@@ -1,4 +1,4 @@
-"""``dependency`` and ``dependent``: elements to values, and back (digest c.2, c.4)."""
+"""``dependency`` and ``dependent``: elements to values, and back (service_bundle(5))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the elements of a checked document to a `Bundle` (digest c.2).
+"""From the elements of a checked document to a `Bundle` (service_bundle(5)).
 
 Each element becomes groups on its own; this module joins them to services and instances and
 holds the rules between them: nothing may be defined twice, neither a group and a dependent,

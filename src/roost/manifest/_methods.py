@@ -1,4 +1,4 @@
-"""Methods and their contexts: elements to groups, and back (digest c.2, e.5, i).
+"""Methods and their contexts: elements to groups, and back (service_bundle(5)).
 
 ``periodic_method`` and ``scheduled_method`` of Solaris 11 become the method ``start`` and a
 group of type schedule, named ``periodic`` or ``scheduled``. They are written back in that

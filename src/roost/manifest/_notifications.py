@@ -1,4 +1,4 @@
-"""``notification_parameters``: elements to groups of type notify_params, and back (digest c.9).
+"""``notification_parameters``: elements to groups of type notify_params, and back.
 
 One group an event, named after it; ``event`` is stored only where the event's own text is no
 legal name. Properties are ``TYPE,active`` and ``TYPE,PARAMETER``.

@@ -1,7 +1,7 @@
 """What a service bundle may hold: every element, its attributes, and its content in order.
 
-This table does the work of a document type definition (smf_template(7), digest c.2, c.8,
-c.9, and section i for what Solaris 11 added). `roost.manifest._validate` reads it.
+This table does the work of a document type definition (service_bundle(5),
+with what Solaris 11 added). `roost.manifest._validate` reads it.
 
 An attribute is written ``name`` or ``name=one|two`` (its only values); ``!`` after it: it is
 required; ``!!``: required but in profiles. Content is a sequence of tags, or of alternatives

@@ -1,4 +1,4 @@
-"""Templates: elements to groups, and back (digest c.8; encoding in docs/formats/manifest.md).
+"""Templates: elements to groups, and back (encoding in docs/formats/manifest.md).
 
 Everything that the elements say is in the properties; the names of the groups only have to
 be legal, unique and the same at each reading. Empty ``constraints`` and ``choices`` say nothing

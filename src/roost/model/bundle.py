@@ -2,7 +2,7 @@
 
 `roost.manifest` reads XML into these values and writes them back; `roost.repository` stores
 them. Dependencies, methods, contexts, templates and notification parameters are property
-groups already, exactly as the repository keeps them (digest c.2); only dependents stay
+groups already, exactly as the repository keeps them (service_bundle(5)); only dependents stay
 apart, because they land in another service's entity.
 """
 
@@ -24,7 +24,7 @@ class BundleType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """A dependency group that the bundle's entity puts into ``target`` (digest c.4)."""
+    """A dependency group that the bundle's entity puts into ``target`` (service_bundle(5))."""
 
     name: str
     grouping: str

@@ -1,4 +1,4 @@
-"""Typed properties with ordered values, and the groups that hold them (digest b.1, b.2).
+"""Typed properties with ordered values, and the groups that hold them (smf(7)).
 
 A value is kept as its canonical text: what `parse_value` returns is what svcprop prints,
 what the repository stores and what goes over the wire.
@@ -257,7 +257,7 @@ Groups = Mapping[str, PropertyGroup]
 
 
 def compose(instance: Groups, service: Groups) -> dict[str, PropertyGroup]:
-    """Compose two levels: property by property, the instance's over the service's (digest b.6).
+    """Compose two levels: property by property, the instance's over the service's (smf(7)).
 
     Where both levels have a group, its type, persistence and generation are the instance's.
     """

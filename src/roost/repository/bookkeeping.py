@@ -1,4 +1,4 @@
-"""The groups that roost itself keeps about files and dependents (digest c.4, c.7). Pure."""
+"""The groups that roost itself keeps about files and dependents (service_bundle(5)). Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STANDARD = frozenset({_ENTITIES, _EXTERNAL, "grouping", "restart_on", "type"})
 
 
 def file_key(path: str, taken: Mapping[str, str]) -> str:
-    """The name under which a file is recorded (digest c.7).
+    """The name under which a file is recorded (service_bundle(5)).
 
     ``taken`` is the files by the names in use; two paths that give one name are told apart.
     """

@@ -1,4 +1,4 @@
-"""The rules for the entries of a transaction on one group (digest b.3). Pure."""
+"""The rules for the entries of a transaction on one group (smf(7)). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dependents: dependency groups that one entity's manifest puts into another's (digest c.4).
+"""Dependents: dependency groups that one entity's manifest puts into another's (service_bundle(5)).
 
 The source lists them in its group ``dependents``; the target holds one group each, marked
 ``external``. Works inside the caller's transaction.

@@ -1,6 +1,6 @@
 """Storing a manifest bundle: entities, groups, dependents, snapshots, the file's record.
 
-One import is one transaction of the caller; see digest c.3 to c.5, and `upgrade` for what
+One import is one transaction of the caller; see `upgrade` for what
 becomes of values that an administrator changed.
 """
 

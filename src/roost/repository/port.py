@@ -18,7 +18,7 @@ from roost.model.properties import PropertyGroup, PropertyType
 
 
 class ChangeOp(Enum):
-    """What one entry of a transaction does (digest b.3); SET is NEW or CHANGE as needed."""
+    """What one entry of a transaction does (smf(7)); SET is NEW or CHANGE as needed."""
 
     NEW = "new"
     CHANGE = "change"
@@ -141,7 +141,7 @@ class RepositoryPort(Protocol):
     def import_bundle(
         self, bundle: Bundle, file: str = "", digest: str = "", *, is_delivered: bool = True
     ) -> ImportReport:
-        """Store a manifest bundle whole, take snapshots, and record the file (digest c.3-c.5):
+        """Store a manifest bundle whole, take snapshots, and record the file (service_bundle(5)):
         its hash always, the file as the support of what it names if it is delivered.
 
         ``running`` is updated by the daemon's refresh of ``report.instances``, not here.

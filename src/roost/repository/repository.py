@@ -40,7 +40,7 @@ RUNNING = "running"
 
 
 LIVE_GROUP = "general"
-"""Persistent, but what it says counts at once: no snapshot hides it (digest b.5)."""
+"""Persistent, but what it says counts at once: no snapshot hides it (smf(7))."""
 
 
 class Repository:

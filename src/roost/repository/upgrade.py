@@ -1,7 +1,7 @@
-"""Replacing what the manifest layer says of one entity: the table of digest c.5. Pure.
+"""Replacing what the manifest layer says of one entity: the upgrade table. Pure.
 
 OLD is the manifest layer as it is, NEW what the manifest says now, CUR what holds. The new
-manifest layer goes below an administrator's values, which stay; where c.5 calls that a
+manifest layer goes below an administrator's values, which stay; where the table calls that a
 conflict, a line says so.
 """
 
@@ -162,7 +162,7 @@ def _same(old: Mapping[str, Cell], new: PropertyGroup) -> bool:
 def _warn(
     label: str, old: Cell | None, new: Property | None, mine: Cell, messages: list[str]
 ) -> None:
-    """Add the line for one property that the administrator set or deleted, if c.5 wants one."""
+    """Add the line, if one is due, for a property that the administrator set or deleted."""
     if old is not None and new is not None and old.says(new):
         return
     if mine.masked:

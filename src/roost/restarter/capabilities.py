@@ -1,4 +1,4 @@
-"""SMF's privileges as capabilities of Linux (digest j): what a method keeps and may gain.
+"""SMF's privileges as capabilities of Linux (smf_method(7)): what a method keeps and may gain.
 
 `plan_capabilities` is pure; `apply_bounding` and `apply_capabilities` run in the child.
 """

@@ -1,4 +1,4 @@
-"""Resolve a method's context (digest e.5): who it runs as, where, and within which limits.
+"""Resolve a method's context (smf_method(7)): who it runs as, where, and within which limits.
 
 Everything that can be known before the fork is settled here, so that a wrong context is a
 refusal with a plain reason. Reads the user database through `Accounts`; changes nothing.

@@ -1,4 +1,4 @@
-"""The environment of a method (digest e.4). Pure."""
+"""The environment of a method (smf_method(7)). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expand the tokens of a method's ``exec`` (digest e.1). Pure text work: what a property
+"""Expand the tokens of a method's ``exec`` (smf_method(7)). Pure text work: what a property
 holds comes from the ``lookup`` that the caller passes; nothing is run or read here.
 """
 

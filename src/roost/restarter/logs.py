@@ -1,4 +1,4 @@
-"""The instances' log files (digest d.13): the restarter's bracketed lines, and the
+"""The instances' log files (smf(7)): the restarter's bracketed lines, and the
 descriptor that a method writes to.
 
 A file is opened for each use, so 500 services hold no descriptor. A log that cannot be

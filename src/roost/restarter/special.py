@@ -1,4 +1,4 @@
-"""The methods that are words, not commands: ``:true`` and ``:kill [-SIGNAL]`` (digest e.2).
+"""The methods that are words, not commands: ``:true`` and ``:kill [-SIGNAL]`` (smf_method(7)).
 
 Pure text work. The command of any other ``exec`` is none of this module's business, except
 for the first word of it that names a file.

@@ -1,4 +1,4 @@
-"""The child model: the start method is the service (digest d.9, l.19)."""
+"""The child model: the start method is the service."""
 
 from __future__ import annotations
 

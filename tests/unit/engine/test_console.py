@@ -1,4 +1,4 @@
-"""What the console and the instance's log say (digest d.13)."""
+"""What the console and the instance's log say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dependency cycles (digest d.6, l.7)."""
+"""Dependency cycles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dependency groups: what each target is worth, how groupings combine (digest d.3, l.1-l.8)."""
+"""Dependency groups: what each target is worth, how groupings combine."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_all_groups_count() -> None:
     assert machine.state("b") == "online"
 
 
-# --- acceptance l.1 to l.8 ----------------------------------------------------------------
+# --- acceptance, one by one ----------------------------------------------------------------
 
 
 def test_require_all_waits_for_every_target() -> None:

@@ -1,4 +1,4 @@
-"""svcs -x: every case of the digest (f.1), causes, impact and path."""
+"""svcs -x: every case of a reason, causes, impact and path."""
 
 from __future__ import annotations
 

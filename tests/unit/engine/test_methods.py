@@ -1,4 +1,4 @@
-"""Start, stop and refresh of the contract and transient models (digest d.9, e.3; l.11-l.20)."""
+"""Start, stop and refresh of the contract and transient models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of administrators, the queue behind a method, removal, delegation (d.2, d.9, d.11)."""
+"""Requests of administrators, the queue behind a method, removal, delegation."""
 
 from __future__ import annotations
 

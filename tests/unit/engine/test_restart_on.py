@@ -1,4 +1,4 @@
-"""What happens to dependents: ``restart_on`` (digest d.4, l.9)."""
+"""What happens to dependents: ``restart_on``."""
 
 from __future__ import annotations
 

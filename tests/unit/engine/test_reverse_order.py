@@ -1,4 +1,4 @@
-"""Administrative disable in reverse order (digest d.5, l.24) and shutdown (l.33)."""
+"""Administrative disable in reverse order and shutdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of properties and their values (digest b.2), groups, composition (b.6)."""
+"""Types of properties and their values, groups, composition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entities, groups and the entry rules of transactions (digest b.1, b.3)."""
+"""Entities, groups and the entry rules of transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dependents (digest c.4)."""
+"""Dependents."""
 
 from __future__ import annotations
 

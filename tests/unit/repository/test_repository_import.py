@@ -1,4 +1,4 @@
-"""Import of manifests, new and upgraded (digest c.3, c.5), and export."""
+"""Import of manifests, new and upgraded, and export."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _customise(repository: Repository, fmri: str, value: str | None) -> None:
 
 
 class Case(NamedTuple):
-    """One row of c.5: None is absent; ``line`` is the one the report has for it."""
+    """One row of the upgrade table: None is absent; ``line`` is the one the report has for it."""
 
     old: str | None
     new: str | None

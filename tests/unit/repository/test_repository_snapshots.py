@@ -1,4 +1,4 @@
-"""Snapshots (digest b.5)."""
+"""Snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Non-persistent groups (digest b.1, b.4)."""
+"""Non-persistent groups."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Subcommands about profiles: apply, extract.
 
 A profile's values override what is there; what it names and the machine lacks is passed over
-(digest c.6). Each group is one transaction, and only what differs is written.
+(service_bundle(5)). Each group is one transaction, and only what differs is written.
 """
 
 from __future__ import annotations

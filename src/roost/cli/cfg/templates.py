@@ -1,6 +1,6 @@
 """Do the property groups of an entity agree with the templates that speak of them? Pure.
 
-Templates are groups of types template_pg_pattern and template_prop_pattern (digest c.8).
+Templates are groups of types template_pg_pattern and template_prop_pattern (service_bundle(5)).
 Nothing at run time depends on them: they are there to find mistakes early.
 """
 
