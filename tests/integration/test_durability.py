@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from roost.api.client import Client
 from roost.errors import RoostError
@@ -96,10 +99,24 @@ def read(client: Client, group: str, fmri: str = SERVICE) -> dict[str, list[str]
     return {"": [group]} | {prop["name"]: prop["values"] for prop in groups[0]["properties"]}
 
 
-def test_acknowledged_changes_survive_kill_9(tmp_path: Path) -> None:
+@pytest.fixture
+def boot(tmp_path: Path) -> Iterator[Callable[[], Daemon]]:
+    """Starts svc.startd, each time for the same root; none is left at the end."""
+    started: list[Daemon] = []
+
+    def start() -> Daemon:
+        started[:] = [Daemon(tmp_path / "root")]
+        return started[0]
+
+    yield start
+    for daemon in started:
+        if daemon.process.poll() is None:
+            daemon.kill()
+
+
+def test_acknowledged_changes_survive_kill_9(boot: Callable[[], Daemon]) -> None:
     chance = random.Random(20261123)
-    root = tmp_path / "root"
-    daemon = Daemon(root)
+    daemon = boot()
     daemon.run("svccfg", "add", "site/durable")
     daemon.run("svccfg", "-s", "site/durable", "add", "default")
     for number in range(WRITERS):
@@ -118,7 +135,7 @@ def test_acknowledged_changes_survive_kill_9(tmp_path: Path) -> None:
         daemon.kill()
         for thread in threads:
             thread.join(60)
-        daemon = Daemon(root)
+        daemon = boot()
         with Client(daemon.layout) as client:
             for number, writer in enumerate(writers):
                 found = read(client, f"group{number}")
