@@ -10,6 +10,7 @@ import contextlib
 import hmac
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
@@ -81,12 +82,28 @@ class CodedSource:
         return b"" if self._left else self._file.read()
 
 
-class _Worker:
+class _Worker(ABC):
     """A thread at one end of a pipe, whose error is raised at the other end."""
 
     def __init__(self) -> None:
         self._problem: BaseException | None = None
         self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+        self._join()
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Give up this end of the pipe, so that the thread at the other ends."""
 
     def _run(self, work: Callable[[], None]) -> None:
         def guarded() -> None:
@@ -122,19 +139,6 @@ class Pump(_Worker):
 
         self._run(work)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # With this end closed a producer that still writes gets EPIPE and ends.
-        self._file.close()
-        self._join()
-
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes; none at the end."""
         return self._file.read(size)
@@ -143,6 +147,10 @@ class Pump(_Worker):
         """Wait for the producer, once all was read; raise what it raised."""
         self._join()
         self._raise_own()
+
+    def _close(self) -> None:
+        # With this end closed a producer that still writes gets EPIPE and ends.
+        self._file.close()
 
 
 class Drain(_Worker):
@@ -158,18 +166,6 @@ class Drain(_Worker):
                 consume(source)
 
         self._run(work)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
-        self._join()
 
     def write(self, data: bytes) -> int:
         """Take all of ``data``."""
