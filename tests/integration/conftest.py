@@ -1,14 +1,16 @@
-"""One svc.startd for each module of acceptance tests, and the services of one test in it."""
+"""One svc.startd for each module: for acceptance tests with services, for svccfg's without."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from roost.api.client import Client
 from tests.integration.case import Case, Diary, processes_below, wipe_out, zombies_of
 from tests.integration.daemon import Daemon
+from tests.integration.svccfg_house import House, open_house
 
 _LOOKS = 100
 """A process that has just died is a zombie for a moment: that long is a moment."""
@@ -54,3 +56,22 @@ def master_log(daemon: Daemon) -> str:
     """The log of svc.startd itself."""
     with open(daemon.layout.below("/var/svc/log/svc.startd.log")) as log:
         return log.read()
+
+
+@pytest.fixture(scope="module")
+def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("svccfg") / "root") as opened:
+        yield opened
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    """The shared svc.startd, without services of an earlier test."""
+    shared_house.clear()
+    return shared_house
+
+
+@pytest.fixture
+def quotes(house: House, tmp_path: Path) -> House:
+    """With the service site/quotes and its instances daily and nightly."""
+    return house.with_quotes(tmp_path)

@@ -4,35 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.integration.svccfg_house import (
     TIMEOUT_S,
     House,
-    open_house,
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with open_house(tmp_path_factory.mktemp("svccfg") / "root") as opened:
-        yield opened
-
-
-@pytest.fixture
-def house(shared: House) -> House:
-    """The shared svc.startd, without services of an earlier test."""
-    shared.clear()
-    return shared
-
-
-@pytest.fixture
-def quotes(house: House, tmp_path: Path) -> House:
-    """With the service site/quotes and its instances daily and nightly."""
-    return house.with_quotes(tmp_path)
 
 
 def test_services_and_instances_come_and_go(house: House) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,28 +15,8 @@ from tests.integration.svccfg_house import (
     TIMEOUT_S,
     House,
     manifest,
-    open_house,
     persistent,
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with open_house(tmp_path_factory.mktemp("svccfg") / "root") as opened:
-        yield opened
-
-
-@pytest.fixture
-def house(shared: House) -> House:
-    """The shared svc.startd, without services of an earlier test."""
-    shared.clear()
-    return shared
-
-
-@pytest.fixture
-def quotes(house: House, tmp_path: Path) -> House:
-    """With the service site/quotes and its instances daily and nightly."""
-    return house.with_quotes(tmp_path)
 
 
 def test_import_of_a_directory(house: House, tmp_path: Path) -> None:
