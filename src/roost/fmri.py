@@ -153,6 +153,17 @@ def canonical(text: str) -> str:
         return text
 
 
+def is_instance(fmri: str) -> bool:
+    """Does this canonical text of a service or instance name an instance?"""
+    return ":" in fmri.removeprefix("svc:")
+
+
+def service_of(fmri: str) -> str:
+    """The service's FMRI of an instance's; a service's own is returned as it is."""
+    service = fmri.rpartition(":")[0]
+    return fmri if service == "svc" else service
+
+
 def is_glob(text: str) -> bool:
     """Does the text hold a glob character?"""
     return _GLOB.search(text) is not None

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "layout": frozenset({"errors"}),
     "loop": frozenset(),
     "streams": frozenset(),
+    "hashing": frozenset(),
     "model": frozenset({"errors", "fmri"}),
     "engine": PURE,
     "manifest": PURE,
@@ -32,8 +33,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "api": PURE | {"layout", "loop"},
     "restarter": PURE | {"layout", "loop", "engine"},
     "services": PURE | {"layout", "api"},
-    "daemon": PURE | {"layout", "loop", "streams", "repository", "engine", "restarter", "api"},
-    "cli": PURE | {"layout", "loop", "streams", "api", "manifest"},
+    "daemon": PURE
+    | {"layout", "loop", "streams", "hashing", "repository", "engine", "restarter", "api"},
+    "cli": PURE | {"layout", "loop", "streams", "hashing", "api", "manifest"},
 }
 """The rooms that each room may import, beside itself and the version in ``roost``."""
 

@@ -75,10 +75,9 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     journal.write(f"svc.startd {os.getpid()} starts for {layout.root}.")
 
-    changed = startup.changed_manifests(layout, repository)
     if milestone == "none":
         journal.write("Milestone none: no service is started.")
-    elif changed:
+    elif changed := startup.changed_trees(layout, repository):
         manager.import_then_boot(startup.import_command(layout, changed))
     else:
         loop.call_soon(manager.boot)
@@ -151,7 +150,7 @@ def _main(arguments: list[str]) -> int:
     return run(chosen_layout(root), milestone=milestone, ready_fd=ready_fd)
 
 
-def guarded(act: Callable[[], int], program: str = "svc.startd") -> int:
+def guarded(act: Callable[[], int]) -> int:
     """Run ``act``; what a person can mend becomes one line and an exit status."""
     try:
         return act()
@@ -161,7 +160,7 @@ def guarded(act: Callable[[], int], program: str = "svc.startd") -> int:
             lines.append(f"try: {printable(problem.hint)}")
         with suppress(OSError):
             for line in lines:
-                sys.stderr.write(f"{program}: {line}\n")
+                sys.stderr.write(f"svc.startd: {line}\n")
             if isinstance(problem, UsageError):
                 sys.stderr.write(USAGE + "\n")
         return problem.exit_status

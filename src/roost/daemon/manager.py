@@ -154,10 +154,14 @@ class Manager:
         """Copy the editing view to ``running`` and tell the engine (smf(7))."""
         names = [fmri for fmri in fmris if self.repository.exists(fmri)]
         self.take_running(names)
+        self.reread(names)
+
+    def reread(self, fmris: Iterable[str]) -> None:
+        """Tell the engine what ``running`` says now; the snapshots are taken already."""
         if self.phase == "starting":
             return
         events: list[Event] = []
-        for fmri in names:
+        for fmri in fmris:
             if self.engine.node(fmri) is None:
                 added = self._added(fmri)
                 if added is not None:
@@ -187,10 +191,12 @@ class Manager:
     def removed(self, fmris: Iterable[str]) -> None:
         """These instances were deleted from the repository."""
         now = self.loop.now()
-        for fmri in fmris:
-            self.facts.pop(fmri, None)
-            self.post(InstanceRemoved(now, InstanceFmri(fmri)))
-            self._state_times.pop(fmri, None)
+        names = list(fmris)
+        self.post(*(InstanceRemoved(now, InstanceFmri(fmri)) for fmri in names))
+        for fmri in names:
+            for known in (self.facts, self._state_times, self._method_ends):
+                known.pop(fmri, None)
+            self.restarter.forget(fmri)
 
     def _added_if_readable(self, fmri: str) -> InstanceAdded | None:
         """What cannot be read of one instance must not keep the others from starting."""
@@ -238,10 +244,10 @@ class Manager:
         now = time.time()
         for transition in transitions:
             self._unsaved[transition.fmri] = None
-            if transition.state is not transition.state_from or not transition.next_from:
-                self._state_times.setdefault(transition.fmri, now)
             if transition.state is not transition.state_from:
                 self._state_times[transition.fmri] = now
+            else:
+                self._state_times.setdefault(transition.fmri, now)
         self._save()
         for command in commands:
             if not isinstance(command, Transition):
@@ -364,9 +370,10 @@ class Manager:
     def _tell(self, transition: Transition, now: float) -> None:
         self.sequence += 1
         fmri = transition.fmri
-        for call in self.subscribers.of(fmri):
+        if subscribers := self.subscribers.of(fmri):
             form = transition_form(transition, self.sequence, now)
-            call.reply({"transition": form}, continues=True)
+            for call in subscribers:
+                call.reply({"transition": form}, continues=True)
         self.tell_state(fmri)
         if self._waiting_told is None and self.phase == "stopping":
             self._waiting_told = self.loop.call_later(TELL_WAITING_S, self._tell_waiting)
@@ -374,8 +381,9 @@ class Manager:
     def _tell_waiting(self) -> None:
         """Tell those who follow the shutdown who is still up; a few times a second at most."""
         self._waiting_told = None
+        waiting = self.still_up()
         for call in self.shutdown_callers.everyone():
-            call.reply({"waiting": self.still_up()}, continues=True)
+            call.reply({"waiting": waiting}, continues=True)
 
     def tell_state(self, fmri: str) -> None:
         """Tell those who watch this instance what it is now."""

@@ -24,11 +24,17 @@ from roost.engine.events import (
     RestartRequested,
 )
 from roost.engine.explain import explain
-from roost.engine.graph import service_of
 from roost.engine.preview import preview
 from roost.engine.states import State
 from roost.errors import InvalidState, InvalidValue, NotFound, SystemRefused
-from roost.fmri import InstanceFmri, canonical, match_instances, match_services
+from roost.fmri import (
+    InstanceFmri,
+    canonical,
+    is_instance,
+    match_instances,
+    match_services,
+    service_of,
+)
 from roost.model.properties import Property, PropertyType, make_group
 from roost.repository.port import Change, ChangeOp, View
 
@@ -110,7 +116,7 @@ class ManagerApi:
         if not self._repository.exists(fmri):
             raise NotFound(f"list dependents of {fmri}", "there is no such service", "svcs -a")
         graph = self._engine.graph
-        nodes = graph.dependents_of(fmri) if ":" in fmri[4:] else graph.dependents_of(f"{fmri}:")
+        nodes = graph.dependents_of(fmri if is_instance(fmri) else f"{fmri}:")
         return {"instances": sorted(node.fmri for node in nodes)}
 
     def _processes(self, call: Call) -> Answer:
@@ -336,7 +342,7 @@ class ManagerApi:
         return fmri
 
     def _check_known(self, fmri: str, verb: str) -> None:
-        if ":" not in fmri[4:] or not self._repository.exists(fmri):
+        if not is_instance(fmri) or not self._repository.exists(fmri):
             raise NotFound(f"{verb} {fmri}", "there is no such instance", "svcs -a")
 
     def _check_action(self, fmri: str, action: str) -> None:

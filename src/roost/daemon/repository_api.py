@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from roost.api import typed
 from roost.api.connection import Call
@@ -10,9 +10,8 @@ from roost.api.server import Handler
 from roost.daemon.manager import Manager
 from roost.daemon.manager_api import MODIFY
 from roost.daemon.rights import require_right
-from roost.engine.graph import service_of
 from roost.errors import InvalidState, InvalidValue, NotFound
-from roost.fmri import match_instances, match_services
+from roost.fmri import is_instance, match_instances, match_services, service_of
 from roost.model.bundle import Bundle, BundleType
 from roost.model.bundle_json import bundle_from_json, bundle_to_json
 from roost.model.properties import group_to_json, parse_value, property_type
@@ -66,7 +65,7 @@ class RepositoryApi:
             fmri
             for fmri in match_instances(pattern, self._repository.instances())
             # A word that names a service means the service, not its instances too.
-            if ":" in pattern.removeprefix("svc:") or service_of(fmri) not in services
+            if is_instance(pattern) or service_of(fmri) not in services
         ]
         return {"entities": services + instances}
 
@@ -124,7 +123,7 @@ class RepositoryApi:
         require_right(call, MODIFY, f"delete {fmri}")
         if not self._repository.exists(fmri):
             raise NotFound(f"delete {fmri}", "there is no such service or instance", "svcs -a")
-        instances = [fmri] if ":" in fmri[4:] else self._repository.instances(fmri)
+        instances = self._instances_at(fmri)
         if not typed.boolean(call.parameters, "force", default=False):
             for name in instances:
                 node = self._manager.engine.node(name)
@@ -135,12 +134,17 @@ class RepositoryApi:
                         f"svcadm disable -s {name}  (or svccfg delete -f {fmri})",
                     )
         dependents = self._targets_of(fmri, instances)
+        # In the transaction that changes them: all is stored, or nothing is.
         with self._repository.transaction():
             self._repository.delete(fmri)
-            self._take_running(dependents)
+            self._manager.take_running(dependents)
         self._manager.removed(instances)
-        self._manager.refresh(dependents)
+        self._manager.reread(dependents)
         return {}
+
+    def _instances_at(self, fmri: str) -> list[str]:
+        """The instance, or all instances of the service."""
+        return [fmri] if is_instance(fmri) else self._repository.instances(fmri)
 
     def _targets_of(self, fmri: str, instances: list[str]) -> list[str]:
         """Instances that lose a dependency group with this entity."""
@@ -153,8 +157,7 @@ class RepositoryApi:
                 for target in prop.values:
                     if not self._repository.exists(target):
                         continue
-                    is_instance = ":" in target[4:]
-                    found += [target] if is_instance else self._repository.instances(target)
+                    found += self._instances_at(target)
         return [name for name in found if name not in instances]
 
     def _add_group(self, call: Call) -> Answer:
@@ -202,8 +205,8 @@ class RepositoryApi:
                 typed.text(given, "hash"),
                 is_delivered=self._manager.layout.is_delivered(file),
             )
-            self._take_running(report.instances)
-        self._manager.refresh(report.instances)
+            self._manager.take_running(report.instances)
+        self._manager.reread(report.instances)
         return {
             "report": {
                 "services": list(report.services),
@@ -212,17 +215,11 @@ class RepositoryApi:
             }
         }
 
-    def _take_running(self, fmris: Iterable[str]) -> None:
-        """In the transaction that changes them: all is stored, or nothing is."""
-        self._manager.take_running([fmri for fmri in fmris if self._repository.exists(fmri)])
-
     def _changed(self, fmri: str, group: str) -> None:
         """A group was committed: wake who waits, and let live groups act at once."""
         self._manager.watchers.changed([(fmri, group)])
         if group in _LIVE_GROUPS:
-            is_instance = ":" in fmri[4:]
-            names = [fmri] if is_instance else self._repository.instances(fmri)
-            for name in names:
+            for name in self._instances_at(fmri):
                 self._manager.enabled_changed(name)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import shlex
-import stat
 import sys
 from collections.abc import Iterator
 
 import roost
 from roost.errors import AlreadyExists, StorageFull, SystemCallFailed, SystemRefused
+from roost.hashing import sha256_of
 from roost.layout import ROOT_VARIABLE, Layout
 from roost.repository.port import RepositoryPort
 
@@ -97,48 +96,36 @@ def _copy_if_other(source: str, directory: str, name: str) -> None:
     os.replace(f"{target}.new", target)
 
 
-def changed_manifests(layout: Layout, repository: RepositoryPort) -> list[str]:
-    """Manifests below the standard directories that are new or changed since their import."""
+def changed_trees(layout: Layout, repository: RepositoryPort) -> list[str]:
+    """The standard manifest trees that hold a file which is new or changed since its import."""
     known = repository.imported_files()
     return [
-        path
+        tree
         for tree in layout.manifest_directories
-        for path in _manifests_below(tree)
-        if known.get(path) != _digest(path)
+        if any(known.get(path) != _digest(path) for path in _manifests_below(tree))
     ]
 
 
 def _manifests_below(tree: str) -> Iterator[str]:
     for directory, inner, names in os.walk(tree):
-        inner.sort(key=lambda name: (name == "site", name))
         if directory.count(os.sep) - tree.count(os.sep) >= MAX_TREE_DEPTH:
             inner.clear()
-        for name in sorted(names):
+        for name in names:
             if name.endswith(".xml"):
                 yield os.path.join(directory, name)
 
 
 def _digest(path: str) -> str:
     try:
-        # O_NONBLOCK: a FIFO that lies among the manifests must not keep the machine from booting.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return ""
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return ""
 
 
-def import_command(layout: Layout, files: list[str]) -> str:
-    """The shell command that imports these files; for a method's ``exec``."""
-    # One word for each tree, not for each file: a command line has its limits.
-    trees = sorted({tree for tree in layout.manifest_directories for f in files if _in(f, tree)})
+def import_command(layout: Layout, trees: list[str]) -> str:
+    """The shell command that imports what changed in these trees; for a method's ``exec``."""
     words = [sys.executable, "-m", "roost.cli.svccfg", "-R", layout.root]
-    return shlex.join([*words, "import", "--changed", *trees]).replace("%", "%%")
-
-
-def _in(path: str, tree: str) -> bool:
-    return path.startswith(tree + os.sep)
+    return shlex.join([*words, "import", "--changed", *sorted(trees)]).replace("%", "%%")
 
 
 def method_environment(layout: Layout) -> dict[str, str]:

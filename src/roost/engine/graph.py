@@ -12,16 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from roost.engine.config import Dependency, Grouping, RestartOn, Target, TargetKind
 from roost.engine.node import Mark, Node, StopKind, Value
 from roost.engine.states import State
+from roost.fmri import service_of
 
 PathProbe = Callable[[str], bool]
 """Does this path exist? Asked only when a dependent is evaluated."""
 
 _BLOCKS_EXCLUDE = frozenset({State.ONLINE, State.DEGRADED, State.OFFLINE, State.UNINITIALIZED})
-
-
-def service_of(instance: str) -> str:
-    """The service's FMRI of an instance's FMRI."""
-    return instance.rpartition(":")[0]
 
 
 def reacts(restart_on: RestartOn, kind: StopKind) -> bool:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from roost.engine.causes import Obstacle, ObstacleKind
 from roost.engine.events import ExitStatus, MethodName
-from roost.engine.graph import service_of
 from roost.engine.node import Node, Phase
 from roost.engine.operations import FAULT_THRESHOLD
 from roost.engine.reasons import Aux, Reason
 from roost.engine.states import State
+from roost.fmri import service_of
 
 SEALED_SERVICE = "svc:/system/filesystem/sealed"
 """Its instances lack a passphrase when their start fails: ``roost unlock`` is what helps."""

@@ -82,6 +82,9 @@ class RestarterPort(Protocol):
     def processes(self, instance: str) -> list[ProcessInfo]:
         """The living processes of the primary contract, by pid."""
 
+    def forget(self, instance: str) -> None:
+        """The instance was deleted: drop what is known of it, leave its processes alone."""
+
     def log(self, instance: str, text: str) -> None:
         """Write one bracketed, time-stamped line to the instance's log."""
 

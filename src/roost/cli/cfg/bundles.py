@@ -5,18 +5,17 @@ The XML reader is loaded only here, and only when a subcommand needs it.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
 
 from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
-from roost.cli.cfg.store import is_instance, service_of
 from roost.cli.cfg.templates import bundle_problems, problems, sources
 from roost.errors import ManifestError, NotFound, RequestError
+from roost.fmri import is_instance, service_of
+from roost.hashing import sha256_of
 from roost.model.bundle import Bundle, BundleType, ServiceBundle
 from roost.model.properties import PropertyGroup
 
@@ -49,12 +48,7 @@ class _Tally:
 def digest_of(path: str) -> str:
     """SHA-256 of a file, in hex; `ManifestError` if it cannot be read."""
     try:
-        # O_NONBLOCK: a FIFO, which gives its content once and perhaps never, must not hang this.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise _unreadable("import", path, "it is no regular file")
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except (OSError, ValueError) as problem:
         raise _unreadable("import", path, getattr(problem, "strerror", None)) from None
 

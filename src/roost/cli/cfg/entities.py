@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from roost import fmri as names
 from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
-from roost.cli.cfg.store import is_instance, service_of
 from roost.cli.cfg.values import glob_matcher
 from roost.errors import AlreadyExists, InvalidName, InvalidState
+from roost.fmri import is_instance, service_of
 
 
 def _select(session: Session, call: Call) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from roost.cli.cfg.lexer import WrongArguments
 from roost.cli.cfg.session import Call, Command, Session
-from roost.cli.cfg.store import Change, is_instance, put, service_of
+from roost.cli.cfg.store import Change, put
 from roost.errors import InvalidName, NotFound, TypeMismatch
+from roost.fmri import is_instance, service_of
 from roost.model.properties import Property, PropertyGroup, PropertyType, parse_value
 
 _CONTEXT = "method_context"

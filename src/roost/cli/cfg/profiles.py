@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from roost.cli.cfg.bundles import files_below, print_bundle, read
 from roost.cli.cfg.entities import refresh
 from roost.cli.cfg.session import Call, Command, Session
-from roost.cli.cfg.store import Change, is_instance
+from roost.cli.cfg.store import Change
 from roost.errors import ManifestError
+from roost.fmri import is_instance
 from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
 from roost.model.properties import (
     Property,

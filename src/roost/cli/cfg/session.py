@@ -16,7 +16,7 @@ from typing import Self, TextIO
 
 from roost import fmri as names
 from roost.cli.cfg.lexer import Token
-from roost.cli.cfg.store import Store, is_instance, service_of
+from roost.cli.cfg.store import Store
 from roost.cli.output import JSON_VERSION
 from roost.errors import (
     AmbiguousName,
@@ -26,6 +26,7 @@ from roost.errors import (
     SystemCallFailed,
     printable,
 )
+from roost.fmri import is_instance, service_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,16 +49,6 @@ def put(prop: Property) -> Change:
     return Change("set", prop.name, prop.type, prop.values)
 
 
-def is_instance(fmri: str) -> bool:
-    """Does this canonical FMRI name an instance?"""
-    return ":" in fmri.removeprefix("svc:")
-
-
-def service_of(fmri: str) -> str:
-    """Canonical FMRI of the service of a canonical service or instance FMRI."""
-    return fmri.rpartition(":")[0] if is_instance(fmri) else fmri
-
-
 class Store:
     """Calls of svc.startd, made when they are needed."""
 
