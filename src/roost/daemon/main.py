@@ -14,6 +14,7 @@ from typing import TextIO
 from roost.api.server import Server
 from roost.daemon import startup
 from roost.daemon.console import Console
+from roost.daemon.import_api import ImportApi
 from roost.daemon.journal import MasterLog
 from roost.daemon.manager import Manager
 from roost.daemon.manager_api import ManagerApi
@@ -67,7 +68,11 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
     environment = startup.method_environment(layout)
     restarter = Restarter(loop, layout, manager, environment, complain=journal.write)
     manager.restarter = restarter
-    handlers = {**ManagerApi(manager).handlers(), **RepositoryApi(manager).handlers()}
+    handlers = {
+        **ManagerApi(manager).handlers(),
+        **RepositoryApi(manager).handlers(),
+        **ImportApi(manager).handlers(),
+    }
     server = Server(loop, layout.socket, handlers, on_bug=journal.bug)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(number, manager.shut_down)

@@ -12,8 +12,6 @@ from roost.daemon.manager_api import MODIFY
 from roost.daemon.rights import require_right
 from roost.errors import InvalidState, InvalidValue, NotFound
 from roost.fmri import is_instance, match_instances, match_services, service_of
-from roost.model.bundle import Bundle, BundleType
-from roost.model.bundle_json import bundle_from_json, bundle_to_json
 from roost.model.properties import group_to_json, parse_value, property_type
 from roost.repository.port import Change, ChangeOp, View
 
@@ -44,9 +42,6 @@ class RepositoryApi:
             "Commit": self._commit,
             "Snapshots": self._snapshots,
             "Revert": self._revert,
-            "Import": self._import,
-            "ImportedFiles": self._imported_files,
-            "Export": self._export,
             "WaitGroup": self._wait_group,
         }
         return {f"io.roost.Repository.{name}": handler for name, handler in ours.items()}
@@ -89,14 +84,6 @@ class RepositoryApi:
 
     def _snapshots(self, call: Call) -> Answer:
         return {"names": self._repository.snapshots(typed.text(call.parameters, "fmri"))}
-
-    def _imported_files(self, _call: Call) -> Answer:
-        return {"hashes": self._repository.imported_files()}
-
-    def _export(self, call: Call) -> Answer:
-        service = self._repository.export_service(typed.text(call.parameters, "service"))
-        bundle = Bundle(BundleType.MANIFEST, service.name, (service,))
-        return {"bundle": bundle_to_json(bundle)}
 
     def _wait_group(self, call: Call) -> None:
         fmri = typed.text(call.parameters, "fmri")
@@ -192,28 +179,6 @@ class RepositoryApi:
         self._repository.revert(fmri, typed.text(call.parameters, "snapshot"))
         self._changed(fmri, "general")
         return {}
-
-    def _import(self, call: Call) -> Answer:
-        given = call.parameters
-        bundle = bundle_from_json(given["bundle"])
-        require_right(call, MODIFY, f"import {bundle.name}")
-        file = typed.text(given, "file")
-        with self._repository.transaction():
-            report = self._repository.import_bundle(
-                bundle,
-                file,
-                typed.text(given, "hash"),
-                is_delivered=self._manager.layout.is_delivered(file),
-            )
-            self._manager.take_running(report.instances)
-        self._manager.reread(report.instances)
-        return {
-            "report": {
-                "services": list(report.services),
-                "instances": list(report.instances),
-                "messages": list(report.messages),
-            }
-        }
 
     def _changed(self, fmri: str, group: str) -> None:
         """A group was committed: wake who waits, and let live groups act at once."""

@@ -1,0 +1,63 @@
+"""Handlers of io.roost.Repository for whole bundles: what svccfg import and export ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from roost.api import typed
+from roost.api.connection import Call
+from roost.api.server import Handler
+from roost.daemon.manager import Manager
+from roost.daemon.manager_api import MODIFY
+from roost.daemon.rights import require_right
+from roost.model.bundle import Bundle, BundleType
+from roost.model.bundle_json import bundle_from_json, bundle_to_json
+
+Answer = Mapping[str, object]
+
+
+class ImportApi:
+    """Stores bundles that clients have read, and makes bundles of what is stored."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._repository = manager.repository
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by full method name."""
+        ours: dict[str, Handler] = {
+            "Import": self._import,
+            "ImportedFiles": self._imported_files,
+            "Export": self._export,
+        }
+        return {f"io.roost.Repository.{name}": handler for name, handler in ours.items()}
+
+    def _imported_files(self, _call: Call) -> Answer:
+        return {"hashes": self._repository.imported_files()}
+
+    def _export(self, call: Call) -> Answer:
+        service = self._repository.export_service(typed.text(call.parameters, "service"))
+        bundle = Bundle(BundleType.MANIFEST, service.name, (service,))
+        return {"bundle": bundle_to_json(bundle)}
+
+    def _import(self, call: Call) -> Answer:
+        given = call.parameters
+        bundle = bundle_from_json(given["bundle"])
+        require_right(call, MODIFY, f"import {bundle.name}")
+        file = typed.text(given, "file")
+        with self._repository.transaction():
+            report = self._repository.import_bundle(
+                bundle,
+                file,
+                typed.text(given, "hash"),
+                is_delivered=self._manager.layout.is_delivered(file),
+            )
+            self._manager.take_running(report.instances)
+        self._manager.reread(report.instances)
+        return {
+            "report": {
+                "services": list(report.services),
+                "instances": list(report.instances),
+                "messages": list(report.messages),
+            }
+        }
