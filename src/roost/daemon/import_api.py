@@ -28,12 +28,19 @@ class ImportApi:
         ours: dict[str, Handler] = {
             "Import": self._import,
             "ImportedFiles": self._imported_files,
+            "ForgetFile": self._forget_file,
             "Export": self._export,
         }
         return {f"io.roost.Repository.{name}": handler for name, handler in ours.items()}
 
     def _imported_files(self, _call: Call) -> Answer:
         return {"hashes": self._repository.imported_files()}
+
+    def _forget_file(self, call: Call) -> Answer:
+        file = typed.text(call.parameters, "file")
+        require_right(call, MODIFY, f"forget the hash of {file}")
+        self._repository.forget_file(file)
+        return {}
 
     def _export(self, call: Call) -> Answer:
         service = self._repository.export_service(typed.text(call.parameters, "service"))

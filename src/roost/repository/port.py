@@ -150,5 +150,8 @@ class RepositoryPort(Protocol):
     def imported_files(self) -> dict[str, str]:
         """SHA-256 (hex) of each imported file, by its absolute path."""
 
+    def forget_file(self, file: str) -> None:
+        """Forget the hash of an imported file; NotFound if there is none."""
+
     def export_service(self, service: str) -> ServiceBundle:
         """The bundle that, imported, gives the service's present persistent state."""

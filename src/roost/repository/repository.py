@@ -136,6 +136,16 @@ class Repository:
             if group.has("manifestfile") and group.has("sha256")
         }
 
+    def forget_file(self, file: str) -> None:
+        """Forget the hash of an imported file; NotFound if there is none."""
+        entity = self._store.find(HASH_SERVICE)
+        known = self._store.groups(entity) if entity is not None else {}
+        names = [group.name for group in known.values() if group.value("manifestfile") == file]
+        if entity is None or not names:
+            raise NotFound(f"forget the hash of {file}", "no such file was imported", "svccfg hash")
+        with self._db.transaction():
+            self._store.save(entity, self._store.load(entity), dict.fromkeys(names))
+
     def export_service(self, service: str) -> ServiceBundle:
         """The bundle that gives the service's present persistent state."""
         return exported(self._store, self._service(service))

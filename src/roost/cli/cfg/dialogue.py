@@ -30,6 +30,8 @@ def history_file(environment: Mapping[str, str]) -> str:
 
 def hold(session: Session) -> int:
     """Read and run subcommands until the end; an error does not end it. Returns 0."""
+    # There is a person who can mend what a template says is wrong.
+    session.strict = True
     path = history_file(os.environ)
     _prepare_line_editing(session, path)
     lexer = Lexer()

@@ -93,6 +93,8 @@ class Session:
         self.root = root
         """Directory below which bundles find what they include."""
         self.verbose = verbose
+        self.strict = False
+        """An import that breaks a template is an error; so it is in a dialogue, unless told."""
         self.as_json = as_json
         self.selection: str | None = None
         """Canonical FMRI of the selected service or instance."""

@@ -1,4 +1,4 @@
-"""The table of all subcommands, and those that are about svccfg itself: help, end."""
+"""The table of all subcommands, and those that are about svccfg itself: help, set, end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from roost.cli.cfg import (
     editing,
     entities,
     environment,
+    hashes,
     profiles,
     properties,
     snapshots,
 )
-from roost.cli.cfg.lexer import BadCommand
+from roost.cli.cfg.lexer import BadCommand, WrongArguments
 from roost.cli.cfg.session import Call, Command, Session
 
 _HELP_COLUMN = 32
@@ -32,13 +33,38 @@ def _help(session: Session, call: Call) -> None:
             session.say(f"{command.usage}\n{'':<{_HELP_COLUMN}}{command.summary}")
 
 
+def _set(session: Session, call: Call) -> None:
+    wanted = call.options
+    for one, other in (("-v", "-V"), ("--strict", "--lenient")):
+        if one in wanted and other in wanted:
+            raise WrongArguments(call.command.usage)
+    if "-v" in wanted or "-V" in wanted:
+        session.verbose = "-v" in wanted
+    if "--strict" in wanted or "--lenient" in wanted:
+        session.strict = "--strict" in wanted
+    options = {"verbose": session.verbose, "strict": session.strict}
+    if call.as_json:
+        session.say_json(**options)
+    elif not wanted:
+        for name, is_on in options.items():
+            session.say(f"{name:<8} {'on' if is_on else 'off'}")
+
+
 def _end(session: Session, _call: Call) -> None:
     session.ended = True
 
 
 COMMANDS: tuple[Command, ...] = (
     Command("help [COMMAND]", "the subcommands, or one of them", _help, (0, 1)),
+    Command(
+        "set [-v | -V] [--strict | --lenient]",
+        "-v: say what is done; --strict: templates bind imports",
+        _set,
+        flags="vV",
+        words=("--strict", "--lenient", "--json"),
+    ),
     *bundles.COMMANDS,
+    *hashes.COMMANDS,
     *archives.COMMANDS,
     *profiles.COMMANDS,
     *entities.COMMANDS,
