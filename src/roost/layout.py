@@ -68,18 +68,31 @@ class Layout:
 
     @property
     def manifest_directories(self) -> tuple[str, ...]:
-        """Trees of manifests imported at start, in order."""
-        return (self.below("/lib/svc/manifest"), self.below("/etc/svc/manifest"))
+        """The standard trees of manifests, in the order of their import."""
+        return (
+            self.below("/lib/svc/manifest"),
+            self.below("/etc/svc/manifest"),
+            self.below("/var/svc/manifest"),
+        )
 
     def is_delivered(self, manifest: str) -> bool:
         """Does the file lie in a standard manifest tree, where a clean-up looks for it?"""
-        trees = (*self.manifest_directories, self.below("/var/svc/manifest"))
-        return manifest.startswith(tuple(f"{tree}/" for tree in trees))
+        return manifest.startswith(tuple(f"{tree}/" for tree in self.manifest_directories))
+
+    @property
+    def profile_directory(self) -> str:
+        """Where the standard profiles lie: the system's, and the site's (``site``)."""
+        return self.below("/etc/svc/profile")
 
     @property
     def share(self) -> str:
         """Directory of smf_include.sh."""
         return self.below("/lib/svc/share")
+
+    @property
+    def parting_words(self) -> str:
+        """Directory of the files in which methods say why they exit (``smf_method_exit``)."""
+        return self.below("/run/roost/method")
 
     def log_of(self, instance: str) -> str:
         """The log file of an instance, by canonical FMRI."""
@@ -88,6 +101,47 @@ class Layout:
     def passphrase_fifo(self, instance: str) -> str:
         """The FIFO that carries a passphrase to an instance's start method."""
         return f"{self.passphrases}/{instance.removeprefix('svc:/').replace('/', '-')}"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateLayout(Layout):
+    """The paths for work on a repository file that no running svc.startd has (svccfg(8)).
+
+    ``file`` is that file and ``directory`` a private one; both are absolute.
+    """
+
+    file: str
+    directory: str
+
+    @property
+    def repository(self) -> str:
+        """The persistent store."""
+        return self.file
+
+    @property
+    def run_directory(self) -> str:
+        """What goes with the process that serves the file."""
+        return f"{self.directory}/run"
+
+    @property
+    def volatile_repository(self) -> str:
+        """The non-persistent store."""
+        return f"{self.run_directory}/volatile.db"
+
+    @property
+    def socket(self) -> str:
+        """The API socket."""
+        return f"{self.directory}/socket"
+
+    @property
+    def console(self) -> str:
+        """Where no method ever writes."""
+        return f"{self.run_directory}/console"
+
+    @property
+    def log_directory(self) -> str:
+        """Where errors of ours are recorded."""
+        return self.run_directory
 
 
 def chosen_layout(root: str | None = None) -> Layout:

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "loop": frozenset(),
     "streams": frozenset(),
     "hashing": frozenset(),
+    "trees": frozenset({"layout", "hashing"}),
     "model": frozenset({"errors", "fmri"}),
     "engine": PURE,
     "manifest": PURE,
@@ -34,8 +35,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "restarter": PURE | {"layout", "loop", "engine"},
     "services": PURE | {"layout", "api"},
     "daemon": PURE
-    | {"layout", "loop", "streams", "hashing", "repository", "engine", "restarter", "api"},
-    "cli": PURE | {"layout", "loop", "streams", "hashing", "api", "manifest"},
+    | {"layout", "loop", "streams", "hashing", "trees", "repository", "engine", "restarter", "api"},
+    "cli": PURE | {"layout", "loop", "streams", "hashing", "trees", "api", "manifest"},
 }
 """The rooms that each room may import, beside itself and the version in ``roost``."""
 
