@@ -175,8 +175,11 @@ def match_instances(pattern: str, instances: Iterable[str]) -> list[str]:
     A complete FMRI (one with its scheme) is compared exactly; a glob is matched over the
     whole FMRI; anything else follows the abbreviation rule: a suffix of the service name
     that starts at a component boundary, an instance name, or both joined by ``:``.
-    The order given is kept.
+    The order given is kept. What is longer than any FMRI selects nothing: a client's pattern
+    must not cost svc.startd more time than it costs the client.
     """
+    if len(pattern) > MAX_FMRI_BYTES:
+        return []
     if is_glob(pattern):
         anchored = pattern if pattern.startswith(("svc:", "lrc:")) else f"svc:/{pattern}"
         return [fmri for fmri in instances if fnmatchcase(fmri, anchored)]
@@ -205,6 +208,8 @@ def match_services(pattern: str, services: Iterable[str]) -> list[str]:
 
     The rules of `match_instances`; an operand that names an instance selects no service.
     """
+    if len(pattern) > MAX_FMRI_BYTES:
+        return []
     if is_glob(pattern):
         anchored = pattern if pattern.startswith("svc:") else f"svc:/{pattern}"
         return [fmri for fmri in services if fnmatchcase(fmri, anchored)]

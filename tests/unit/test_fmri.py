@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -297,3 +299,14 @@ def test_operands_that_select_services(pattern: str, expected: list[str]) -> Non
 
 def test_plain_text_is_no_glob() -> None:
     assert not is_glob("svc:/network/smtp:sendmail")
+
+
+@pytest.mark.parametrize("match", [match_instances, match_services])
+def test_a_pattern_longer_than_any_fmri_selects_nothing(
+    match: Callable[[str, list[str]], list[str]],
+) -> None:
+    known = ["svc:/site/a:default", "svc:/site/a"]
+    assert match("*" * MAX_FMRI_BYTES, known) == known
+    assert match("*" * (MAX_FMRI_BYTES + 1), known) == []
+    # Its translation to a regular expression takes time that grows with the square.
+    assert match("[" * (1 << 20), known) == []
