@@ -17,6 +17,8 @@ from roost.cli.cfg.session import Command
 from roost.cli.cfg.table import COMMANDS
 from roost.cli.columns import COLUMNS, STATE_ORDER
 from roost.cli.command import HELP, Option, Parsed, Syntax, run
+from roost.cli.prop_layers import WORDS as LAYER_WORDS
+from roost.cli.prop_lines import FIELDS
 from roost.daemon.main import MILESTONES
 from roost.daemon.main import USAGE as STARTD_USAGE
 from roost.errors import UsageError
@@ -30,10 +32,12 @@ KINDS: Mapping[str, str] = {
     "COMMENT": "text",
     "DIR": "directory",
     "FD": "text",
+    "FIELDS": "field",
     "FILE": "file",
     "FMRI": "fmri",
     "GLOB": "text",
     "GROUP": "property",
+    "LAYERS": "layer",
     "METHOD": "text",
     "MILESTONE": "text",
     "N": "text",
@@ -62,6 +66,8 @@ ARGUMENTS: Mapping[str, str] = {**KINDS, "FMRI": "entity"}
 WORDS: Mapping[str, tuple[str, ...]] = {
     "column": tuple(name.lower() for name in COLUMNS),
     "command": tuple(command.name for command in COMMANDS),
+    "field": tuple(FIELDS),
+    "layer": LAYER_WORDS,
     "milestone": MILESTONES,
     "shell": SHELLS,
     "state": tuple(state for state in STATE_ORDER if state != "legacy_run"),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from roost.api import typed
 from roost.api.client import Client
@@ -22,31 +21,48 @@ from roost.cli.command import (
     print_error,
     run,
 )
-from roost.cli.output import print_json, shell_quoted
+from roost.cli.output import print_json
+from roost.cli.prop_lines import PROPERTIES, Line, wanted_fields
 from roost.errors import InvalidName, NotAllowed, NotFound, RoostError, UsageError
 from roost.fmri import is_component, is_glob
 
 PROGRAM = "svcprop"
-_PROPERTIES = "/:properties/"
+_TEMPLATES = frozenset(("template", "template_pg_pattern", "template_prop_pattern"))
+"""Types of the groups that are shown only to those who ask for them."""
+_EXCLUDING = (
+    ("-C", "-c", "-s", "-w"),
+    ("-l", "-s", "-w"),
+    ("-g", "-w"),
+    ("-o", "-f"),
+    ("-o", "-t"),
+    ("-o", "--json"),
+)
 
+_FORM = (
+    "[-afqtv] [-C | -c | -s SNAPSHOT] [-l LAYER,...] [-g TYPE]... [-o FIELD,...] "
+    "[-p [GROUP/]NAME]... FMRI | PATTERN..."
+)
 SYNTAX = Syntax(
     PROGRAM,
     "Print properties of services and instances.",
     (
-        "[-fqtv] [-C | -c | -s SNAPSHOT] [-p [GROUP/]NAME]... FMRI | PATTERN...",
-        "-w [-fqtv] [-p GROUP[/PROPERTY]] FMRI",
+        _FORM,
+        "-w [-fqtv] [-o FIELD,...] [-p GROUP[/PROPERTY]] FMRI",
     ),
     (
         Option("-p", "this group or property (may be repeated)", "[GROUP/]NAME"),
+        Option("-g", "only groups of this type (may be repeated)", "TYPE"),
+        Option("-a", "templates too, which else must be named by -p or -g"),
         Option("-c", "what is configured now, not what runs"),
         Option("-C", "only what is attached to the entity itself"),
         Option("-s", "what the snapshot says", "SNAPSHOT"),
+        Option("-l", "what these layers say; all: every layer, current: what holds", "LAYERS"),
         Option("-w", "wait until the group changes, then print"),
         Option("-f", "with full FMRIs"),
         Option("-t", "with names and types"),
+        Option("-o", "print these fields of each property", "FIELDS"),
         Option("-q", "print nothing; the exit status tells"),
         Option("-v", "with -q: still say what is missing"),
-        Option("-a", "no effect; for scripts of other systems"),
         Option("-z", "the zone; only 'global' is there", "ZONE"),
         ROOT,
         JSON,
@@ -61,7 +77,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _body(parsed: Parsed) -> int:
-    exclude(parsed, ("-C", "-c", "-s", "-w"))
+    for together in _EXCLUDING:
+        exclude(parsed, together)
     if not parsed.operands:
         raise UsageError("print properties", "no service or instance is named")
     if any(zone != "global" for zone in parsed.values("-z")):
@@ -76,8 +93,7 @@ def _body(parsed: Parsed) -> int:
         return Printing(client, parsed, targets).show()
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What to print of the entities that ``pattern`` selects: all, a group or a property."""
 
     pattern: str
@@ -96,7 +112,7 @@ def wanted_of(operand: str, names: Sequence[str]) -> list[Wanted]:
     An operand may name a group (then ``-p`` names properties of it) or a property (then
     there is no ``-p``). `UsageError` where that does not fit, `InvalidName` for a bad name.
     """
-    pattern, has_properties, below = operand.partition(_PROPERTIES)
+    pattern, has_properties, below = operand.partition(PROPERTIES)
     if not has_properties:
         return [_split(pattern, name) for name in names] or [Wanted(pattern)]
     base = _split(pattern, below)
@@ -109,7 +125,7 @@ def wanted_of(operand: str, names: Sequence[str]) -> list[Wanted]:
             why = "the operand names a group, so -p takes the name of a property alone"
             raise UsageError(f"use -p {name} with '{operand}'", why)
         _check(name, name)
-    return [replace(base, prop=name) for name in names] or [base]
+    return [base._replace(prop=name) for name in names] or [base]
 
 
 def _split(pattern: str, name: str) -> Wanted:
@@ -126,41 +142,6 @@ def _check(part: str, whole: str) -> None:
         raise InvalidName(f"look up property '{whole}'", why, "svcprop FMRI")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One property of one entity."""
-
-    fmri: str
-    group: str
-    name: str
-    type: str
-    values: tuple[str, ...]
-    protected: bool
-
-    @classmethod
-    def read(cls, fmri: str, group: str, record: Mapping[str, Any]) -> Self:
-        """From type ``Property`` of io.roost.Repository."""
-        return cls(
-            fmri,
-            group,
-            typed.text(record, "name"),
-            typed.text(record, "type"),
-            tuple(typed.texts(record, "values")),
-            typed.boolean(record, "protected", default=False),
-        )
-
-    @property
-    def values_text(self) -> str:
-        """The values on one line, safe for a shell."""
-        return " ".join(shell_quoted(value) for value in self.values)
-
-    def columns(self, *, with_fmri: bool) -> str:
-        """Name, type and values."""
-        name = f"{self.group}/{self.name}"
-        shown = f"{self.fmri}{_PROPERTIES}{name}" if with_fmri else name
-        return f"{shown} {self.type} {self.values_text}"
-
-
 class Printing:
     """One run of svcprop."""
 
@@ -168,6 +149,9 @@ class Printing:
         self._client = client
         self._parsed = parsed
         self._wanted = wanted
+        self._fields = wanted_fields(parsed)
+        self._layers = _layers_of(parsed)
+        self._types = frozenset(parsed.values("-g"))
         self._status = 0
         self._lines: dict[Line, None] = {}
 
@@ -247,7 +231,7 @@ class Printing:
         view = "running" if is_instance else "attached"
         if parsed.has("-C", "-w"):
             view = "attached"
-        elif parsed.has("-c"):
+        elif parsed.has("-c", "-l"):
             view = "composed" if is_instance else "attached"
         elif snapshot is not None:
             if not is_instance:
@@ -257,27 +241,53 @@ class Printing:
         reply = self._client.call(
             "Repository.Groups", fmri=fmri, view=view, snapshot=snapshot, group=group
         )
-        return typed.records(reply, "groups")
+        found = typed.records(reply, "groups")
+        return [one for one in found if self._is_wanted(typed.text(one, "type"), group)]
+
+    def _is_wanted(self, group_type: str, group: str | None) -> bool:
+        """Do the options ask for groups of the type? ``group``: one was named."""
+        if self._types:
+            return group_type in self._types
+        return group is not None or self._parsed.has("-a") or group_type not in _TEMPLATES
 
     def _collect(self, fmri: str, wanted: Wanted) -> None:
         groups = self._groups(fmri, wanted.group)
         lines = [
-            Line.read(fmri, typed.text(group, "name"), prop)
+            Line.read(fmri, group, prop)
             for group in groups
             for prop in typed.records(group, "properties")
             if wanted.prop is None or typed.text(prop, "name") == wanted.prop
         ]
         is_there = bool(lines) or (bool(groups) and wanted.prop is None)
+        why = "it is not there"
+        if self._layers:
+            lines = [*self._layered(fmri, wanted)]
+            is_there, why = bool(lines), "no layer says anything of it"
         if wanted.group is not None and not is_there:
             kind = "group" if wanted.prop is None else "property"
             what = f"find {kind} '{wanted.label}' of {fmri}"
-            self._miss(NotFound(what, "it is not there", f"svcprop {fmri}"))
+            self._miss(NotFound(what, why, f"svcprop {fmri}"))
         for line in lines:
             if line.protected and wanted.group is not None:
-                what = f"read '{line.group}/{line.name}' of {fmri}"
+                what = f"read '{line.path}' of {fmri}"
                 self._complain(NotAllowed(what, "its values are protected", f"sudo svcprop {fmri}"))
             else:
                 self._lines[line] = None
+
+    def _layered(self, fmri: str, wanted: Wanted) -> Iterator[Line]:
+        """What all layers say of what is wanted, whichever layers are to be shown."""
+        from roost.cli import prop_layers  # noqa: PLC0415  only for -l
+
+        attached = self._parsed.has("-C")
+        found = prop_layers.read_layers(self._client, fmri, wanted.group, attached=attached)
+        types = prop_layers.group_types(found)
+        for said in found:
+            kind = types.get(said.group, "")
+            is_asked = said.name == wanted.prop if wanted.prop else said.name or said.masked
+            if is_asked and self._is_wanted(kind, wanted.group):
+                yield Line(
+                    fmri, said.group, kind, said.name, said.type, said.values, said.protected, said
+                )
 
     def _miss(self, problem: RoostError) -> None:
         if self._parsed.has("-q") and not self._parsed.has("-v"):
@@ -307,33 +317,40 @@ class Printing:
 
     def _print(self, *, several: bool) -> None:
         parsed = self._parsed
-        lines = list(self._lines)
+        lines = [line for line in self._lines if self._is_shown(line)]
         if parsed.has("--json"):
-            print_json({"properties": [_record(line) for line in lines]})
+            print_json({"properties": [line.record() for line in lines]})
             return
         is_single = len(self._wanted) == 1 and self._wanted[0].prop is not None
         for line in lines:
-            if parsed.has("-f") or several:
+            if self._fields:
+                print(line.fields(self._fields))
+            elif parsed.has("-f") or several:
                 print(line.columns(with_fmri=True))
-            elif parsed.has("-t") or not is_single:
+            elif parsed.has("-t", "-l") or not is_single:
                 print(line.columns(with_fmri=False))
             else:
                 print(line.values_text)
 
+    def _is_shown(self, line: Line) -> bool:
+        if line.said is None:
+            return True
+        from roost.cli.prop_layers import said_by  # noqa: PLC0415  only for -l
+
+        return said_by(line.said, self._layers)
+
+
+def _layers_of(parsed: Parsed) -> frozenset[str]:
+    """The layers that ``-l`` names; none without it."""
+    if not parsed.has("-l"):
+        return frozenset()
+    from roost.cli.prop_layers import wanted_layers  # noqa: PLC0415  only for -l
+
+    return wanted_layers(parsed.values("-l"))
+
 
 def _is_instance(fmri: str) -> bool:
     return ":" in fmri.removeprefix("svc:")
-
-
-def _record(line: Line) -> dict[str, object]:
-    return {
-        "fmri": line.fmri,
-        "group": line.group,
-        "name": line.name,
-        "type": line.type,
-        "values": list(line.values),
-        "protected": line.protected,
-    }
 
 
 if __name__ == "__main__":

@@ -65,6 +65,22 @@ def group(name: str, kind: str, *properties: tuple[str, str, list[str]]) -> Reco
     }
 
 
+def layer_value(path: str, layer: str, kind: str, *values: str, **changes: object) -> Record:
+    """What a layer says of GROUP/PROPERTY, or of GROUP; "holds" and "masked" by ``changes``."""
+    name, _, prop = path.partition("/")
+    return {
+        "group": name,
+        "property": prop,
+        "layer": layer,
+        "type": kind,
+        "values": list(values),
+        "masked": False,
+        "file": "",
+        "holds": False,
+        **changes,
+    }
+
+
 class CannedDaemon:
     """Answers from its attributes, in its own thread; remembers what it was asked to do."""
 
@@ -84,6 +100,7 @@ class CannedDaemon:
         self.watched: list[list[str]] = []
         self.groups: dict[tuple[str, str], list[Record]] = {}
         self.asked_groups: list[Record] = []
+        self.layers: dict[str, list[Record]] = {}
         self.waits: list[Record] = []
         self.on_wait: Callable[[], None] = lambda: None
         os.makedirs(layout.run_directory)
@@ -108,6 +125,7 @@ class CannedDaemon:
                 "io.roost.Repository.Find": self._find,
                 "io.roost.Repository.Instances": self._instances,
                 "io.roost.Repository.Groups": self._groups,
+                "io.roost.Repository.Layers": self._layers,
                 "io.roost.Repository.WaitGroup": self._wait_group,
             },
             check_replies=True,
@@ -201,6 +219,11 @@ class CannedDaemon:
         groups = self.groups.get((fmri, view), self.groups.get((fmri, ""), []))
         wanted = call.parameters.get("group")
         return {"groups": [g for g in groups if wanted in (None, g["name"])]}
+
+    def _layers(self, call: Call) -> Mapping[str, object]:
+        wanted = call.parameters.get("group")
+        found = self.layers.get(str(call.parameters["fmri"]), [])
+        return {"values": [one for one in found if wanted in (None, one["group"])]}
 
     def _wait_group(self, call: Call) -> Mapping[str, object]:
         self.waits.append(dict(call.parameters))

@@ -12,7 +12,7 @@ import pytest
 
 from roost.cli.svcprop import main
 from roost.layout import Layout
-from tests.unit.cli.canned_daemon import CannedDaemon, group, instance
+from tests.unit.cli.canned_daemon import CannedDaemon, group, instance, layer_value
 
 QUOTES = "svc:/site/quotes"
 NIGHTLY = "svc:/site/quotes:nightly"
@@ -265,6 +265,7 @@ def test_json(capsys: Shown) -> None:
             {
                 "fmri": QUOTES,
                 "group": "config",
+                "group_type": "application",
                 "name": "title",
                 "type": "astring",
                 "values": ["the news", ""],
@@ -272,6 +273,197 @@ def test_json(capsys: Shown) -> None:
             }
         ],
     }
+
+
+NAME = group("tm_common_name", "template", ("C", "ustring", ["Quotes"]))
+PATTERN = group("tm_pgpat_x", "template_pg_pattern", ("name", "astring", ["config"]))
+NAME_LINE, PATTERN_LINE = "tm_common_name/C ustring Quotes", "tm_pgpat_x/name astring config"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ([], ALL_OF_CONFIG),
+        (["-a"], [*ALL_OF_CONFIG, NAME_LINE, PATTERN_LINE]),
+        (["-p", "tm_common_name"], [NAME_LINE]),
+        (["-p", "tm_common_name/C"], ["Quotes"]),
+        (["-g", "template"], [NAME_LINE]),
+        (["-g", "application"], ALL_OF_CONFIG),
+        (["-g", "template", "-g", "template_pg_pattern"], [NAME_LINE, PATTERN_LINE]),
+        (["-g", "framework"], []),
+        (["-g", "application", "-p", "config/port"], ["80 443"]),
+    ],
+)
+def test_groups_by_type_and_templates(
+    arguments: list[str], found: list[str], daemon: CannedDaemon, capsys: Shown
+) -> None:
+    daemon.groups[QUOTES, "attached"] = [CONFIG, NAME, PATTERN]
+    assert main([*arguments, QUOTES]) == 0
+    assert printed(capsys) == found
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_group_of_another_type_is_not_found(capsys: Shown) -> None:
+    assert main(["-g", "framework", "-p", "config", QUOTES]) == 1
+    assert "cannot find group 'config'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ("value", ["80 443"]),
+        ("property,type", ["config/port count"]),
+        ("fmri,group,grouptype,name", [f"{QUOTES} config application port"]),
+    ],
+)
+@pytest.mark.usefixtures("daemon")
+def test_chosen_fields(fields: str, found: list[str], capsys: Shown) -> None:
+    assert main(["-o", fields, "-p", "config/port", QUOTES]) == 0
+    assert printed(capsys) == found
+    assert (
+        main([*(w for f in fields.split(",") for w in ("-o", f)), "-p", "config/port", QUOTES]) == 0
+    )
+    assert printed(capsys) == found
+
+
+FROM, SITE = "/lib/svc/manifest/quotes.xml", "/etc/svc/profile/site/quotes.xml"
+OF_SERVICE = [
+    layer_value("config", "manifest", "application", file=FROM),
+    layer_value("config", "admin", "application", holds=True),
+    layer_value("config/port", "manifest", "count", "80", file=FROM),
+    layer_value("config/port", "admin", "count", "81", holds=True),
+    layer_value("config/title", "manifest", "astring", "the news", file=FROM, holds=True),
+    layer_value("config/gone", "manifest", "astring", "x", file=FROM),
+    layer_value("config/gone", "admin", "astring", masked=True, holds=True),
+    layer_value("tm_common_name", "manifest", "template", file=FROM, holds=True),
+    layer_value("tm_common_name/C", "manifest", "ustring", "Quotes", file=FROM, holds=True),
+]
+OF_INSTANCE = [
+    layer_value("config", "site-profile", "application", file=SITE, holds=True),
+    layer_value("config/port", "site-profile", "count", "82", file=SITE, holds=True),
+    layer_value("config/title", "manifest", "astring", "mine", file=FROM),
+    layer_value("config/title", "admin", "astring", masked=True, holds=True),
+]
+
+
+@pytest.fixture
+def layered(daemon: CannedDaemon) -> CannedDaemon:
+    daemon.layers = {QUOTES: OF_SERVICE, NIGHTLY: OF_INSTANCE}
+    return daemon
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (
+            ["-l", "all", QUOTES],
+            [
+                "config/gone astring manifest x",
+                "config/gone astring admin MASKED",
+                "config/port count manifest 80",
+                "config/port count admin 81",
+                "config/title astring manifest the\\ news",
+            ],
+        ),
+        (["-l", "admin", "-p", "config/port", QUOTES], ["config/port count admin 81"]),
+        (
+            ["-l", "manifest,admin", "-p", "config/port", QUOTES],
+            ["config/port count manifest 80", "config/port count admin 81"],
+        ),
+        (["-l", "site-profile", "-p", "config/port", QUOTES], []),
+        (
+            ["-l", "current", QUOTES],
+            ["config/port count admin 81", "config/title astring manifest the\\ news"],
+        ),
+        (["-l", "all", "-g", "template", QUOTES], ["tm_common_name/C ustring manifest Quotes"]),
+        (
+            ["-l", "all", "-p", "config/port", NIGHTLY],
+            [
+                "config/port count manifest 80",
+                "config/port count site-profile 82",
+                "config/port count admin 81",
+            ],
+        ),
+        (["-l", "all", "-C", "-p", "config/port", NIGHTLY], ["config/port count site-profile 82"]),
+        (["-l", "current", "-p", "config/port", NIGHTLY], ["config/port count site-profile 82"]),
+        (
+            ["-l", "all", "-p", "config/title", NIGHTLY],
+            ["config/title astring manifest the\\ news", "config/title astring admin MASKED"],
+        ),
+        (
+            ["-l", "current", "-f", "-p", "config/port", QUOTES],
+            [f"{QUOTES}/:properties/config/port count admin 81"],
+        ),
+        (
+            ["-l", "all", "-o", "layer,value,holds,entity,file", "-p", "config/port", NIGHTLY],
+            [
+                f"manifest 80 false {QUOTES} {FROM}",
+                f"site-profile 82 true {NIGHTLY} {SITE}",
+                f'admin 81 false {QUOTES} ""',
+            ],
+        ),
+    ],
+)
+@pytest.mark.usefixtures("layered")
+def test_layers(arguments: list[str], found: list[str], capsys: Shown) -> None:
+    assert main(arguments) == 0
+    assert printed(capsys) == found
+
+
+def test_a_masked_group_is_a_line_of_its_own(layered: CannedDaemon, capsys: Shown) -> None:
+    masked = layer_value("config", "admin", "application", masked=True, holds=True)
+    port = layer_value("config/port", "manifest", "count", "80", file=FROM)
+    layered.layers = {QUOTES: [layer_value("config", "manifest", "application"), masked, port]}
+    assert main(["-l", "all", QUOTES]) == 0
+    assert printed(capsys) == ["config application admin MASKED", "config/port count manifest 80"]
+    assert main(["-l", "current", QUOTES]) == 0
+    assert printed(capsys) == []
+
+
+@pytest.mark.usefixtures("layered")
+def test_layers_in_json(capsys: Shown) -> None:
+    assert main(["--json", "-l", "all", "-p", "config/title", NIGHTLY]) == 0
+    common = {"fmri": NIGHTLY, "group": "config", "group_type": "application", "name": "title"}
+    assert json.loads(capsys.readouterr().out)["properties"] == [
+        {
+            **common,
+            "type": "astring",
+            "values": ["the news"],
+            "protected": False,
+            "entity": QUOTES,
+            "layer": "manifest",
+            "file": FROM,
+            "masked": False,
+            "holds": True,
+        },
+        {
+            **common,
+            "type": "astring",
+            "values": [],
+            "protected": False,
+            "entity": NIGHTLY,
+            "layer": "admin",
+            "file": "",
+            "masked": True,
+            "holds": False,
+        },
+    ]
+
+
+@pytest.mark.usefixtures("layered")
+def test_what_no_layer_knows(capsys: Shown) -> None:
+    assert main(["-l", "all", "-p", "restarter/state", NIGHTLY]) == 1
+    assert "no layer says anything of it" in capsys.readouterr().err
+    assert main(["-q", "-l", "all", "-p", "config/nope", QUOTES]) == 1
+
+
+def test_protected_values_of_a_layer(layered: CannedDaemon, capsys: Shown) -> None:
+    hidden = layer_value("config/port", "admin", "count", holds=True, protected=True)
+    layered.layers = {QUOTES: [hidden]}
+    assert main(["-l", "all", "-p", "config/port", QUOTES]) == 1
+    assert "its values are protected" in capsys.readouterr().err
+    assert main(["-l", "all", QUOTES]) == 0
+    assert printed(capsys) == ["config/port count admin "]
 
 
 FLAGS = (["-C"], ["-c"], ["-s", "start"], ["-w"])
@@ -288,6 +480,16 @@ FLAGS = (["-C"], ["-c"], ["-s", "start"], ["-w"])
         ["-p", "port", f"{QUOTES}/:properties/config/port"],
         ["-p", "config/port", f"{QUOTES}/:properties/config"],
         ["-z", "zone1", QUOTES],
+        ["-l", "all", "-s", "start", QUOTES],
+        ["-l", "all", "-w", "-p", "x", QUOTES],
+        ["-l", "vendor", QUOTES],
+        ["-l", "", QUOTES],
+        ["-g", "application", "-w", "-p", "x", QUOTES],
+        ["-o", "value", "-f", QUOTES],
+        ["-o", "value", "-t", QUOTES],
+        ["-o", "value", "--json", QUOTES],
+        ["-o", "colour", QUOTES],
+        ["-o", "layer", QUOTES],
     ],
 )
 def test_wrong_use(arguments: list[str], capsys: Shown) -> None:
