@@ -4,7 +4,7 @@
 RUN := .venv/bin/
 PYTEST := $(RUN)python -m pytest
 
-.PHONY: help demo test check format lint types unit integration system bench clean prepare
+.PHONY: help demo test check format integration system bench fuzz clean prepare
 
 help:
 	@echo "make demo         boot the example server falcon: it waits for its passphrase"
@@ -13,6 +13,7 @@ help:
 	@echo "make integration  real processes in temporary roots; every corpus manifest"
 	@echo "make system       the demo and whole boots, as a user runs them"
 	@echo "make bench        figures against Supervisor, one JSON line each"
+	@echo "make fuzz         every reader against libFuzzer for a minute each (FUZZ_SECONDS=60)"
 	@echo "make format       reformat the sources"
 	@echo "make clean        remove what was made"
 
@@ -26,8 +27,8 @@ demo:
 test: check integration system
 
 check: prepare
-	$(RUN)ruff format --check src tests bench examples
-	$(RUN)ruff check src tests bench examples
+	$(RUN)ruff format --check src tests bench fuzz examples
+	$(RUN)ruff check src tests bench fuzz examples
 	$(RUN)mypy
 	$(PYTEST) tests/unit tests/property
 
@@ -41,9 +42,13 @@ bench:
 	@tools/prepare bench
 	@$(RUN)python -m bench
 
+fuzz:
+	@tools/prepare fuzz
+	@$(RUN)python -m fuzz --seconds $(or $(FUZZ_SECONDS),60)
+
 format: prepare
-	$(RUN)ruff format src tests bench examples
-	$(RUN)ruff check --fix src tests bench examples
+	$(RUN)ruff format src tests bench fuzz examples
+	$(RUN)ruff check --fix src tests bench fuzz examples
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
