@@ -85,6 +85,11 @@ class Layout:
         return self.below("/etc/svc/profile")
 
     @property
+    def security(self) -> str:
+        """Who has which authorizations: roost.toml(5)."""
+        return self.below("/etc/security/roost.toml")
+
+    @property
     def share(self) -> str:
         """Directory of smf_include.sh."""
         return self.below("/lib/svc/share")
@@ -107,11 +112,16 @@ class Layout:
 class PrivateLayout(Layout):
     """The paths for work on a repository file that no running svc.startd has (svccfg(8)).
 
-    ``file`` is that file and ``directory`` a private one; both are absolute.
+    ``file`` is that file and ``address`` the socket, in a private directory; both are absolute.
     """
 
     file: str
-    directory: str
+    address: str
+
+    @property
+    def directory(self) -> str:
+        """The private directory."""
+        return os.path.dirname(self.address)
 
     @property
     def repository(self) -> str:
@@ -131,7 +141,7 @@ class PrivateLayout(Layout):
     @property
     def socket(self) -> str:
         """The API socket."""
-        return f"{self.directory}/socket"
+        return self.address
 
     @property
     def console(self) -> str:

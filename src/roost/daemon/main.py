@@ -16,17 +16,20 @@ from roost.daemon import startup
 from roost.daemon.console import Console
 from roost.daemon.import_api import ImportApi
 from roost.daemon.journal import MasterLog
+from roost.daemon.layers_api import LayersApi
 from roost.daemon.manager import Manager
 from roost.daemon.manager_api import ManagerApi
 from roost.daemon.repository_api import RepositoryApi
 from roost.errors import RoostError, UsageError, printable
-from roost.layout import Layout, chosen_layout
+from roost.layout import Layout, PrivateLayout, chosen_layout
 from roost.loop import Loop
 from roost.repository import open_repository
 from roost.restarter.restarter import Restarter
 from roost.streams import open_standard_streams
 
-USAGE = "Usage: svc.startd [-R DIR] [--milestone all|none] [--ready-fd FD]"
+USAGE = """\
+Usage: svc.startd [-R DIR] [--milestone all|none] [--ready-fd FD]
+                  [--repository FILE] [--socket PATH]"""
 MILESTONES = ("all", "none")
 EXIT_INTERRUPTED = 130
 MAX_BUGS = 1000
@@ -72,6 +75,7 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
         **ManagerApi(manager).handlers(),
         **RepositoryApi(manager).handlers(),
         **ImportApi(manager).handlers(),
+        **LayersApi(manager).handlers(),
     }
     server = Server(loop, layout.socket, handlers, on_bug=journal.bug)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,6 +109,18 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
     return 0
 
 
+def serve_file(layout: PrivateLayout, ready_fd: int | None) -> int:
+    """Serve one repository file on a private socket (svccfg(8), ``repository``)."""
+    from roost.daemon.private import serve  # noqa: PLC0415  not needed by the system's svc.startd
+
+    if ready_fd is not None:
+        startup.check_descriptor(ready_fd)
+    try:
+        return serve(layout, ready_fd)
+    except OSError as problem:
+        raise startup.refusal(f"serve the repository {layout.file}", problem) from problem
+
+
 def check_milestone(name: str) -> None:
     """Raise `UsageError` for a milestone that svc.startd cannot be started at."""
     if name not in MILESTONES:
@@ -133,8 +149,11 @@ def _main(arguments: list[str]) -> int:
     root: str | None = None
     ready_fd: int | None = None
     milestone = "all"
+    file: str | None = None
+    address: str | None = None
+    known = ["milestone=", "ready-fd=", "repository=", "socket=", "help"]
     try:
-        options, operands = getopt.getopt(arguments, "R:?h", ["milestone=", "ready-fd=", "help"])
+        options, operands = getopt.getopt(arguments, "R:?h", known)
     except getopt.GetoptError as problem:
         dashes = "--" if len(problem.opt) > 1 else "-"
         raise UsageError(f"use option {dashes}{problem.opt}", problem.msg) from None
@@ -147,12 +166,21 @@ def _main(arguments: list[str]) -> int:
             if not (value.isascii() and value.isdigit()):
                 raise UsageError(f"use --ready-fd {value}", "it takes the number of a descriptor")
             ready_fd = int(value)
+        elif name == "--repository":
+            file = os.path.abspath(value)
+        elif name == "--socket":
+            address = os.path.abspath(value)
         else:
             sys.stdout.write(USAGE + "\n")
             return 0
     if operands:
         raise UsageError(f"use '{operands[0]}'", "it takes no operands")
-    return run(chosen_layout(root), milestone=milestone, ready_fd=ready_fd)
+    if (file is None) != (address is None):
+        raise UsageError("serve a repository file", "--repository and --socket go together")
+    layout = chosen_layout(root)
+    if file is not None and address is not None:
+        return serve_file(PrivateLayout(layout.root, file, address), ready_fd)
+    return run(layout, milestone=milestone, ready_fd=ready_fd)
 
 
 def guarded(act: Callable[[], int]) -> int:

@@ -74,6 +74,10 @@ class Command:
         return self.usage.partition(" ")[0]
 
 
+def _nothing() -> None:
+    """Nothing is held."""
+
+
 class Session:
     """One run of svccfg. Nothing is selected at first: that is the scope."""
 
@@ -103,12 +107,21 @@ class Session:
         self.ended = False
         self.failed = False
         """Something failed although the session goes on, as one of several files."""
+        self._release: Callable[[], None] = _nothing
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.store.close()
+        self._release()
+
+    def use(self, store: Store, release: Callable[[], None]) -> None:
+        """Work on another repository from now on; ``release`` lets it go at the end."""
+        self.store.close()
+        self._release()
+        self.store, self._release = store, release
+        self.select(None)
 
     @property
     def prompt(self) -> str:
