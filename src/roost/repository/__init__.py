@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from roost.layout import Layout
 from roost.repository.database import Gate
 from roost.repository.layers import Layer, LayeredGroup
@@ -14,7 +17,11 @@ __all__ = ["Gate", "Layer", "LayeredGroup", "Repository", "open_repository"]
 
 
 def open_repository(
-    layout: Layout, *, fresh_boot: bool = False, gate: Gate | None = None
+    layout: Layout,
+    *,
+    fresh_boot: bool = False,
+    gate: Gate | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Repository:
     """Open, or make, both stores of a root; ``fresh_boot`` empties the volatile one.
 
@@ -32,7 +39,7 @@ def open_repository(
         database.close()
         raise
     try:
-        return Repository(database, volatile, floor)
+        return Repository(database, volatile, floor, clock)
     except BaseException:
         volatile.database.close()
         database.close()

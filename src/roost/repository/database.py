@@ -54,6 +54,7 @@ class Database:
         self.path = path
         self._gate = gate
         self._calls = 0
+        self._transactions = 0
         _create(path)
         try:
             self._connection = sqlite3.connect(
@@ -66,6 +67,11 @@ class Database:
     def calls(self) -> int:
         """How many statements were asked for so far."""
         return self._calls
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions were begun so far."""
+        return self._transactions
 
     def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> list[Row]:
         """Run one statement and return all its rows."""
@@ -99,6 +105,7 @@ class Database:
             yield
             return
         self.execute("BEGIN IMMEDIATE")
+        self._transactions += 1
         try:
             yield
             self.execute("COMMIT")

@@ -7,7 +7,8 @@ would refuse; JSON's escapes bring them back unchanged.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from zlib import crc32
 
 from roost.model.properties import Property, PropertyGroup, PropertyType
 
@@ -60,6 +61,11 @@ def decode_level(text: str) -> dict[str, PropertyGroup]:
         name: PropertyGroup(name, kind, _properties(properties))
         for name, (kind, properties) in json.loads(text).items()
     }
+
+
+def row_sum(fields: Iterable[object]) -> int:
+    """The check sum of one row of a group; the rows' sums, added up, are the group's."""
+    return crc32("\0".join(map(str, fields)).encode())
 
 
 def _properties(found: dict[str, tuple[str, list[str]]]) -> dict[str, Property]:

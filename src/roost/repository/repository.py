@@ -10,8 +10,8 @@ This process is the only user of both files, which SQLite's exclusive lock holds
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from roost.errors import (
     AlreadyExists,
@@ -29,10 +29,11 @@ from roost.repository.changes import check_group_type, edits_of
 from roost.repository.database import Database
 from roost.repository.dependents import Dependents
 from roost.repository.exporting import exported
+from roost.repository.history import ActorSource, ChangeLog
 from roost.repository.importing import PREVIOUS, Importer
 from roost.repository.layers import LayeredGroup, claim_of, created, deleted, edited, effective
 from roost.repository.port import Change, ImportReport, View
-from roost.repository.snapshots import Levels, SnapshotStore
+from roost.repository.snapshots import Levels, SnapshotStore, Taken
 from roost.repository.store import Entity, EntityStore, GenerationFloor
 from roost.repository.volatile import VolatileStore
 
@@ -46,11 +47,18 @@ LIVE_GROUP = "general"
 class Repository:
     """See `roost.repository.port.RepositoryPort` for what each method promises."""
 
-    def __init__(self, database: Database, volatile: VolatileStore, floor: GenerationFloor) -> None:
+    def __init__(
+        self,
+        database: Database,
+        volatile: VolatileStore,
+        floor: GenerationFloor,
+        clock: Callable[[], float],
+    ) -> None:
         self._db = database
         self._volatile = volatile
-        self._store = EntityStore(database, floor)
-        self._snapshots = SnapshotStore(database)
+        self.history = ChangeLog(database, clock)
+        self._store = EntityStore(database, floor, self.history)
+        self._snapshots = SnapshotStore(database, self.history)
         self._floor = floor
         self._gone: set[str] = set()
         """Entities deleted in the transaction under way."""
@@ -75,6 +83,10 @@ class Repository:
             with suppress(SystemRefused):
                 self._volatile.forget(self._gone)
             self._gone.clear()
+
+    def acting(self, source: ActorSource) -> AbstractContextManager[None]:
+        """Changes made inside are, in the change log, those of this actor."""
+        return self.history.acting(source)
 
     # Reading
 
@@ -258,6 +270,10 @@ class Repository:
         """Names of an instance's snapshots, sorted."""
         return self._snapshots.names(self._instance(fmri))
 
+    def snapshots_taken(self, fmri: str) -> list[Taken]:
+        """The snapshots of an instance with times and users, sorted by name."""
+        return self._snapshots.taken(self._instance(fmri))
+
     def take_snapshot(self, fmri: str, name: str) -> None:
         """Point ``name`` at a picture of the persistent groups now."""
         self.take_snapshots([fmri], name)
@@ -273,7 +289,8 @@ class Repository:
                 if parent.id not in services:
                     services[parent.id] = self._snapshots.level(self._store.groups(parent))
                 own = self._snapshots.level(self._store.groups(instance))
-                self._snapshots.link(instance, name, Levels(own, services[parent.id]))
+                if self._snapshots.link(instance, name, Levels(own, services[parent.id])):
+                    self.history.snapshot_taken(instance.id, instance.fmri, name)
             self._snapshots.collect()
 
     def link_snapshots(self, links: Sequence[tuple[str, str, str]]) -> None:
@@ -300,6 +317,7 @@ class Repository:
             own = self._snapshots.level(self._store.groups(instance))
             above = self._snapshots.level(self._store.groups(service))
             self._snapshots.link(instance, PREVIOUS, Levels(own, above))
+            self.history.reverted(instance.fmri, snapshot)
             for entity, groups in zip((instance, service), wanted, strict=True):
                 self._set_to(entity, groups)
             self._snapshots.collect()

@@ -77,6 +77,35 @@ _PERSISTENT_1 = (
     "CREATE INDEX snapshot_service_level ON snapshot(service_level)",
 )
 
+_PERSISTENT_2 = (
+    # The sum of its rows (encoding.row_sum); NULL until the group is written again.
+    "ALTER TABLE property_group ADD COLUMN sum INTEGER",
+    "ALTER TABLE snapshot ADD COLUMN taken_us INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE snapshot ADD COLUMN taken_by TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE change (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  txn INTEGER NOT NULL,
+  time_us INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  user TEXT NOT NULL,
+  program TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  call TEXT NOT NULL,
+  op TEXT NOT NULL,
+  fmri TEXT NOT NULL,
+  pg TEXT NOT NULL,
+  property TEXT NOT NULL,
+  layer INTEGER,
+  holds INTEGER NOT NULL,
+  protected INTEGER NOT NULL,
+  old_type TEXT,
+  old_values TEXT,
+  new_type TEXT,
+  new_values TEXT,
+  file TEXT NOT NULL
+) STRICT""",
+)
+
 _VOLATILE_1 = (
     _META,
     """CREATE TABLE property_group (
@@ -104,7 +133,7 @@ class Schema:
         return len(self.migrations)
 
 
-PERSISTENT = Schema(int.from_bytes(b"roos"), "FULL", (_PERSISTENT_1,))
+PERSISTENT = Schema(int.from_bytes(b"roos"), "FULL", (_PERSISTENT_1, _PERSISTENT_2))
 # WAL here too: it costs nothing on tmpfs, and unlike a journal in memory it leaves a whole
 # transaction or none behind when svc.startd is killed in the middle of one.
 VOLATILE = Schema(int.from_bytes(b"roov"), "OFF", (_VOLATILE_1,))

@@ -15,10 +15,22 @@ from hashlib import sha256
 from roost.model.properties import Groups, PropertyGroup, compose
 from roost.repository.database import Database
 from roost.repository.encoding import decode_level, encode_level
+from roost.repository.history import ChangeLog
 from roost.repository.store import Entity
 
 _CACHED = 64
 """Composed snapshots kept parsed; one is some 10 to 30 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Since when a snapshot says what it says (seconds since the epoch; 0: not known), and who
+    brought that about.
+    """
+
+    name: str
+    time_s: float
+    user: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +44,9 @@ class Levels:
 class SnapshotStore:
     """The tables level and snapshot; methods that write want a transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: ChangeLog) -> None:
         self._db = database
+        self._log = log
         # Keyed by content, so that no roll-back and no reuse of a row id can make it wrong.
         self._composed: OrderedDict[tuple[bytes, bytes], Groups] = OrderedDict()
         self._released: set[int] = set()
@@ -44,6 +57,14 @@ class SnapshotStore:
             "SELECT name FROM snapshot WHERE instance = ? ORDER BY name", (instance.id,)
         )
         return [name for (name,) in rows]
+
+    def taken(self, instance: Entity) -> list[Taken]:
+        """The snapshots of an instance with times and users, sorted by name."""
+        rows = self._db.execute(
+            "SELECT name, taken_us, taken_by FROM snapshot WHERE instance = ? ORDER BY name",
+            (instance.id,),
+        )
+        return [Taken(name, taken_us / 1e6, user) for name, taken_us, user in rows]
 
     def find(self, instance: Entity, name: str) -> Levels | None:
         """What a snapshot points at; None if there is no such snapshot."""
@@ -99,8 +120,8 @@ class SnapshotStore:
         if present is not None:
             self._released |= {present.instance, present.service}
         self._db.execute(
-            "REPLACE INTO snapshot VALUES (?, ?, ?, ?)",
-            (instance.id, name, levels.instance, levels.service),
+            "REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)",
+            (instance.id, name, levels.instance, levels.service, *self._log.stamp()),
         )
         return True
 
@@ -125,6 +146,9 @@ class SnapshotStore:
             self._released.clear()
 
     def _level(self, level: int) -> dict[str, PropertyGroup]:
-        rows = self._db.execute("SELECT content FROM level WHERE id = ?", (level,))
+        rows = self._db.execute("SELECT content, hash FROM level WHERE id = ?", (level,))
         with self._db.decoding("a snapshot"):
-            return decode_level(rows[0][0])
+            content, digest = rows[0]
+            if sha256(content.encode()).digest() != digest:
+                raise ValueError("its hash is wrong")
+            return decode_level(content)

@@ -12,21 +12,24 @@ from dataclasses import dataclass, replace
 from roost.errors import AlreadyExists, NotFound
 from roost.model.properties import PropertyGroup
 from roost.repository.database import Database, Parameter
-from roost.repository.encoding import decode_values, encode_values, type_named
+from roost.repository.encoding import decode_values, encode_values, row_sum, type_named
+from roost.repository.history import ChangeLog
 from roost.repository.layers import Cell, Claim, Layer, LayeredGroup, effective
 
 _FLOOR = "generation_floor"
 _LAYERS = tuple(Layer)
 _LOAD_ALL = (
     (
-        "SELECT g.name, g.generation, l.layer, l.type, l.masked, l.file FROM property_group g"
+        "SELECT g.name, g.generation, g.sum, l.layer, l.type, l.masked, l.file"
+        " FROM property_group g"
         " JOIN group_layer l ON l.entity = g.entity AND l.pg = g.name WHERE g.entity = ?"
     ),
     'SELECT pg, name, layer, type, "values", masked, file FROM property WHERE entity = ?',
 )
 _LOAD_ONE = (
     (
-        "SELECT g.name, g.generation, l.layer, l.type, l.masked, l.file FROM property_group g"
+        "SELECT g.name, g.generation, g.sum, l.layer, l.type, l.masked, l.file"
+        " FROM property_group g"
         " JOIN group_layer l ON l.entity = g.entity AND l.pg = g.name"
         " WHERE g.entity = ? AND g.name = ?"
     ),
@@ -84,9 +87,10 @@ class Entity:
 class EntityStore:
     """The tables entity, property_group, group_layer and property."""
 
-    def __init__(self, database: Database, floor: GenerationFloor) -> None:
+    def __init__(self, database: Database, floor: GenerationFloor, log: ChangeLog) -> None:
         self._db = database
         self._floor = floor
+        self._log = log
         load_floor(database, floor)
 
     def find(self, fmri: str) -> Entity | None:
@@ -133,6 +137,7 @@ class EntityStore:
             " RETURNING id",
             (fmri, parent),
         )
+        self._log.added(rows[0][0], fmri)
         return Entity(rows[0][0], fmri, parent)
 
     def remove(self, entity: Entity) -> None:
@@ -143,6 +148,10 @@ class EntityStore:
             (entity.id,),
         )
         self._retire(rows[0][0] or 0)
+        if entity.service is None:
+            for instance in self.instances(entity):
+                self._log.deleted(instance.fmri)
+        self._log.deleted(entity.fmri)
         self._db.execute("DELETE FROM entity WHERE id = ?", (entity.id,))
 
     def description(self, service: Entity) -> tuple[int, str]:
@@ -174,12 +183,21 @@ class EntityStore:
         groups, properties = (self._db.execute(part, parameters) for part in sql)
         found: dict[str, tuple[int, dict[Layer, Claim], dict[Layer, dict[str, Cell]]]] = {}
         with self._db.decoding(entity.fmri):
-            for name, generation, layer, kind, masked, file in groups:
+            sums: dict[str, int] = {}
+            for name, generation, stored, layer, kind, masked, file in groups:
                 claims = found.setdefault(name, (generation, {}, {}))[1]
                 claims[_LAYERS[layer]] = Claim(kind, bool(masked), file)
+                left = sums.get(name, stored)
+                if left is not None:
+                    sums[name] = left - row_sum((layer, kind, masked, file))
             for pg, name, layer, kind, values, masked, file in properties:
                 cells = found[pg][2].setdefault(_LAYERS[layer], {})
                 cells[name] = Cell(type_named(kind), decode_values(values), bool(masked), file)
+                if pg in sums:
+                    sums[pg] -= row_sum((name, layer, kind, values, masked, file))
+            for name, left in sums.items():
+                if left:
+                    raise ValueError(f"the check sum of group {name} is wrong")
         return {
             name: LayeredGroup(name, claims, cells, generation)
             for name, (generation, claims, cells) in found.items()
@@ -207,6 +225,7 @@ class EntityStore:
         """
         generations: dict[str, int] = {}
         rewritten: list[str] = []
+        changed: list[tuple[LayeredGroup | None, LayeredGroup | None]] = []
         written: list[LayeredGroup] = []
         gone = 0
         for name, new in after.items():
@@ -223,6 +242,7 @@ class EntityStore:
                 generations[name] = generation
             if new == old:
                 continue
+            changed.append((old, new))
             if old is not None:
                 rewritten.append(name)
             if new is not None:
@@ -235,6 +255,8 @@ class EntityStore:
             )
         if written:
             self._insert(entity.id, written)
+        if changed:
+            self._log.saved((entity.id, entity.fmri, entity.service), changed)
         return generations
 
     def _insert(self, entity: int, groups: Iterable[LayeredGroup]) -> None:
@@ -242,21 +264,19 @@ class EntityStore:
         claims: list[tuple[Parameter, ...]] = []
         cells: list[tuple[Parameter, ...]] = []
         for group in groups:
-            names.append((entity, group.name, group.generation))
+            total = 0
             for layer, claim in group.claims.items():
-                claims.append(
-                    (entity, group.name, int(layer), claim.type, int(claim.masked), claim.file)
-                )
+                said = (int(layer), claim.type, int(claim.masked), claim.file)
+                claims.append((entity, group.name, *said))
+                total += row_sum(said)
             for layer, of_layer in group.cells.items():
                 for name, cell in of_layer.items():
                     values = encode_values(cell.values)
-                    cells.append(
-                        (
-                            *(entity, group.name, name, int(layer), cell.type.value),
-                            *(values, int(cell.masked), cell.file),
-                        )
-                    )
-        self._db.execute_many("INSERT INTO property_group VALUES (?, ?, ?)", names)
+                    row = (name, int(layer), cell.type.value, values, int(cell.masked), cell.file)
+                    cells.append((entity, group.name, *row))
+                    total += row_sum(row)
+            names.append((entity, group.name, group.generation, total))
+        self._db.execute_many("INSERT INTO property_group VALUES (?, ?, ?, ?)", names)
         self._db.execute_many("INSERT INTO group_layer VALUES (?, ?, ?, ?, ?, ?)", claims)
         if cells:
             self._db.execute_many("INSERT INTO property VALUES (?, ?, ?, ?, ?, ?, ?, ?)", cells)
