@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from roost.api import typed
 from roost.api.connection import Call
 from roost.api.server import Handler
+from roost.daemon.changes import settle
 from roost.daemon.manager import Manager
 from roost.daemon.manager_api import MODIFY
 from roost.daemon.rights import require_right
@@ -52,7 +53,7 @@ class ImportApi:
         bundle = bundle_from_json(given["bundle"])
         require_right(call, MODIFY, f"import {bundle.name}")
         file = typed.text(given, "file")
-        with self._repository.transaction():
+        with self._repository.transaction() as changed:
             report = self._repository.import_bundle(
                 bundle,
                 file,
@@ -60,7 +61,7 @@ class ImportApi:
                 is_delivered=self._manager.layout.is_delivered(file),
             )
             self._manager.take_running(report.instances)
-        self._manager.reread(report.instances)
+        settle(self._manager, report.instances, changed)
         return {
             "report": {
                 "services": list(report.services),

@@ -162,7 +162,8 @@ class Manager:
             return
         events: list[Event] = []
         for fmri in fmris:
-            if self.engine.node(fmri) is None:
+            node = self.engine.node(fmri)
+            if node is None:
                 added = self._added(fmri)
                 if added is not None:
                     events.append(added)
@@ -170,6 +171,9 @@ class Manager:
             groups = self._load(fmri)
             config = read_config(fmri, groups)
             events.append(RefreshRequested(self.loop.now(), config.fmri, config))
+            enabled, override = is_enabled(groups)
+            if enabled is not None and (enabled, override) != (node.enabled, node.override):
+                events.append(EnabledChanged(self.loop.now(), config.fmri, enabled, override))
         self.post(*events)
 
     def enabled_changed(self, fmri: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from roost.api import typed
 from roost.api.connection import Call
 from roost.api.server import Handler
+from roost.daemon.changes import announce, instances_at, settle
 from roost.daemon.manager import Manager
 from roost.daemon.manager_api import MODIFY
 from roost.daemon.rights import require_right
@@ -16,8 +17,6 @@ from roost.model.properties import group_to_json, parse_value, property_type
 from roost.repository.port import Change, ChangeOp, View
 
 Answer = Mapping[str, object]
-
-_LIVE_GROUPS = frozenset({"general", "general_ovr"})
 
 
 class RepositoryApi:
@@ -110,7 +109,7 @@ class RepositoryApi:
         require_right(call, MODIFY, f"delete {fmri}")
         if not self._repository.exists(fmri):
             raise NotFound(f"delete {fmri}", "there is no such service or instance", "svcs -a")
-        instances = self._instances_at(fmri)
+        instances = instances_at(self._repository, fmri)
         if not typed.boolean(call.parameters, "force", default=False):
             for name in instances:
                 node = self._manager.engine.node(name)
@@ -122,16 +121,12 @@ class RepositoryApi:
                     )
         dependents = self._targets_of(fmri, instances)
         # In the transaction that changes them: all is stored, or nothing is.
-        with self._repository.transaction():
+        with self._repository.transaction() as changed:
             self._repository.delete(fmri)
             self._manager.take_running(dependents)
         self._manager.removed(instances)
-        self._manager.reread(dependents)
+        settle(self._manager, dependents, changed)
         return {}
-
-    def _instances_at(self, fmri: str) -> list[str]:
-        """The instance, or all instances of the service."""
-        return [fmri] if is_instance(fmri) else self._repository.instances(fmri)
 
     def _targets_of(self, fmri: str, instances: list[str]) -> list[str]:
         """Instances that lose a dependency group with this entity."""
@@ -144,7 +139,7 @@ class RepositoryApi:
                 for target in prop.values:
                     if not self._repository.exists(target):
                         continue
-                    found += self._instances_at(target)
+                    found += instances_at(self._repository, target)
         return [name for name in found if name not in instances]
 
     def _add_group(self, call: Call) -> Answer:
@@ -153,14 +148,14 @@ class RepositoryApi:
         require_right(call, MODIFY, f"add property group {name} to {fmri}")
         kind = typed.text(given, "type")
         self._repository.add_group(fmri, name, kind, persistent=typed.boolean(given, "persistent"))
-        self._changed(fmri, name)
+        announce(self._manager, [(fmri, name)])
         return {}
 
     def _delete_group(self, call: Call) -> Answer:
         fmri, name = typed.text(call.parameters, "fmri"), typed.text(call.parameters, "name")
         require_right(call, MODIFY, f"delete property group {name} of {fmri}")
         self._repository.delete_group(fmri, name)
-        self._changed(fmri, name)
+        announce(self._manager, [(fmri, name)])
         return {}
 
     def _commit(self, call: Call) -> Answer:
@@ -170,22 +165,16 @@ class RepositoryApi:
         expected = None if given.get("generation") is None else typed.integer(given, "generation")
         changes = [_change(item) for item in typed.records(given, "changes")]
         generation = self._repository.commit(fmri, group, changes, expected)
-        self._changed(fmri, group)
+        announce(self._manager, [(fmri, group)])
         return {"generation": generation}
 
     def _revert(self, call: Call) -> Answer:
         fmri = typed.text(call.parameters, "fmri")
         require_right(call, MODIFY, f"revert {fmri}")
-        self._repository.revert(fmri, typed.text(call.parameters, "snapshot"))
-        self._changed(fmri, "general")
+        with self._repository.transaction() as changed:
+            self._repository.revert(fmri, typed.text(call.parameters, "snapshot"))
+        announce(self._manager, changed)
         return {}
-
-    def _changed(self, fmri: str, group: str) -> None:
-        """A group was committed: wake who waits, and let live groups act at once."""
-        self._manager.watchers.changed([(fmri, group)])
-        if group in _LIVE_GROUPS:
-            for name in self._instances_at(fmri):
-                self._manager.enabled_changed(name)
 
 
 def _change(item: Mapping[str, object]) -> Change:

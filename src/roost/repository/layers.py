@@ -11,7 +11,7 @@ follows the manifest again, as the three-way merge of SMF has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -61,6 +61,21 @@ NO_CELLS: Cells = {}
 
 
 @dataclass(frozen=True, slots=True)
+class LayerValue:
+    """What one layer says of a property or, where ``property`` is ``""``, of its group."""
+
+    group: str
+    property: str
+    layer: Layer
+    type: str
+    values: tuple[str, ...] = ()
+    masked: bool = False
+    file: str = ""
+    holds: bool = False
+    """It is what readers see; so a mask never holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class LayeredGroup:
     """All that all layers say of one group. ``generation`` is the stored one."""
 
@@ -84,10 +99,15 @@ def claim_of(group: LayeredGroup, below: Layer | None = None) -> Claim | None:
 
 
 def cells_of(group: LayeredGroup, below: Layer | None = None) -> dict[str, Cell]:
-    """The cells that hold (of the layers ``below`` one), without the masked ones."""
+    """The cells that hold (of the layers ``below`` one), without the masked ones.
+
+    A layer that masks the group hides all that lower layers say of its properties.
+    """
     found: dict[str, Cell] = {}
     for layer in Layer:
         if below is None or layer < below:
+            if layer in group.claims and group.claims[layer].masked:
+                found.clear()
             for name, cell in group.layer(layer).items():
                 if cell.masked:
                     found.pop(name, None)
@@ -176,3 +196,50 @@ def edited(group: LayeredGroup, edits: Mapping[str, Property | None]) -> Layered
     result = settled(put(group, Layer.ADMIN, group.claims.get(Layer.ADMIN), cells))
     assert result is not None  # a group outlives its properties
     return result
+
+
+def layer_values(group: LayeredGroup) -> list[LayerValue]:
+    """All that all layers say: of the group, then by property, the lowest layer first."""
+    seen = cells_of(group) if claim_of(group) is not None else NO_CELLS
+    top = max(group.claims)
+    found = [
+        LayerValue(
+            *(group.name, "", layer, claim.type, (), claim.masked, claim.file),
+            holds=layer is top and not claim.masked,
+        )
+        for layer, claim in sorted(group.claims.items())
+    ]
+    by_name: dict[str, list[Layer]] = {}
+    for layer in sorted(group.cells):
+        for name in group.cells[layer]:
+            by_name.setdefault(name, []).append(layer)
+    for name, layers in sorted(by_name.items()):
+        for layer in layers:
+            cell = group.cells[layer][name]
+            found.append(
+                LayerValue(
+                    *(group.name, name, layer, cell.type.value),
+                    *(cell.values, cell.masked, cell.file),
+                    holds=name in seen and layer is layers[-1],
+                )
+            )
+    return found
+
+
+def uncustomised(
+    group: LayeredGroup, is_meant: Callable[[LayerValue], bool]
+) -> tuple[LayeredGroup | None, list[LayerValue]]:
+    """The group without what its admin layer says and ``is_meant`` wants gone; and what went.
+
+    A group that only the admin layer has takes its properties with it.
+    """
+    said = [value for value in layer_values(group) if value.layer is Layer.ADMIN]
+    gone = [value for value in said if is_meant(value)]
+    claim = group.claims.get(Layer.ADMIN)
+    if claim is not None and any(not value.property for value in gone):
+        claim = None
+        if claim_of(group, Layer.ADMIN) is None:
+            gone = said
+    names = {value.property for value in gone}
+    cells = {name: c for name, c in group.layer(Layer.ADMIN).items() if name not in names}
+    return settled(put(group, Layer.ADMIN, claim, cells)), gone

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from roost.model.bundle import Bundle, ServiceBundle
 from roost.model.properties import PropertyGroup, PropertyType
+from roost.repository.layers import LayerValue
 
 
 class ChangeOp(Enum):
@@ -35,6 +36,10 @@ class Change:
     name: str
     type: PropertyType | None = None
     values: tuple[str, ...] = ()
+
+
+Changed = set[tuple[str, str]]
+"""Groups, each as (FMRI, name)."""
 
 
 class View(Enum):
@@ -65,9 +70,10 @@ class RepositoryPort(Protocol):
     def close(self) -> None:
         """Release the files."""
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self) -> AbstractContextManager[Changed]:
         """All changes of the persistent store made inside are one transaction: all or none.
 
+        What it gives holds, in the end, the groups whose generation the transaction changed.
         An exception must leave the block if one of the changes raised it.
         """
 
@@ -108,6 +114,18 @@ class RepositoryPort(Protocol):
         """Apply all changes to one group; returns its new generation (unchanged if none).
 
         Conflict if ``generation`` is given and not the group's present one.
+        """
+
+    def layer_values(self, fmri: str, group: str | None = None) -> list[LayerValue]:
+        """All that all layers say of an entity's own persistent groups (or of one): by group,
+        then property, the lowest layer first.
+        """
+
+    def drop_customizations(
+        self, fmri: str, pattern: str | None = None, *, masked_only: bool = False
+    ) -> list[LayerValue]:
+        """Drop what the admin layer says of an entity, where a glob over GROUP or
+        GROUP/PROPERTY matches; only masks, if wanted. Returns what was dropped.
         """
 
     def write_volatile(self, groups: Mapping[str, Sequence[PropertyGroup]]) -> None:

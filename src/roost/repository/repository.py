@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from fnmatch import fnmatchcase
 
 from roost.errors import (
     AlreadyExists,
@@ -31,8 +32,18 @@ from roost.repository.dependents import Dependents
 from roost.repository.exporting import exported
 from roost.repository.history import ActorSource, ChangeLog
 from roost.repository.importing import PREVIOUS, Importer
-from roost.repository.layers import LayeredGroup, claim_of, created, deleted, edited, effective
-from roost.repository.port import Change, ImportReport, View
+from roost.repository.layers import (
+    LayeredGroup,
+    LayerValue,
+    claim_of,
+    created,
+    deleted,
+    edited,
+    effective,
+    layer_values,
+    uncustomised,
+)
+from roost.repository.port import Change, Changed, ImportReport, View
 from roost.repository.snapshots import Levels, SnapshotStore, Taken
 from roost.repository.store import Entity, EntityStore, GenerationFloor
 from roost.repository.volatile import VolatileStore
@@ -70,11 +81,13 @@ class Repository:
         self._volatile.database.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All changes of the persistent store made inside, or none."""
+    def transaction(self) -> Iterator[Changed]:
+        """All changes of the persistent store made inside, or none; gives what they change."""
+        if not self._db.in_transaction:
+            self._store.changed = set()
         try:
             with self._db.transaction():
-                yield
+                yield self._store.changed
         except BaseException:
             self._gone.clear()
             raise
@@ -124,6 +137,11 @@ class Repository:
     def layered(self, fmri: str) -> dict[str, LayeredGroup]:
         """What each layer says of an entity's own persistent groups, masked ones included."""
         return dict(sorted(self._store.load(self._store.get(fmri)).items()))
+
+    def layer_values(self, fmri: str, group: str | None = None) -> list[LayerValue]:
+        """All that all layers say of an entity's own persistent groups (or of one), sorted."""
+        found = sorted(self._store.load(self._store.get(fmri), group).items())
+        return [value for _, layered in found for value in layer_values(layered)]
 
     def generation(self, fmri: str, group: str) -> int | None:
         """Present generation of a group; None if it or its entity is absent."""
@@ -243,6 +261,32 @@ class Repository:
             return self._volatile.groups(fmri)[group].generation
         with self._db.transaction():
             return self._store.save(entity, before, {group: edited(before[group], edits)})[group]
+
+    def drop_customizations(
+        self, fmri: str, pattern: str | None = None, *, masked_only: bool = False
+    ) -> list[LayerValue]:
+        """Drop what the admin layer says of an entity (where a glob over GROUP or
+        GROUP/PROPERTY matches); returns what was dropped.
+        """
+
+        def is_meant(value: LayerValue) -> bool:
+            names = [value.group]
+            if value.property:
+                names.append(f"{value.group}/{value.property}")
+            is_named = pattern is None or any(fnmatchcase(name, pattern) for name in names)
+            return is_named and (value.masked or not masked_only)
+
+        entity = self._store.get(fmri)
+        before = self._store.load(entity)
+        after: dict[str, LayeredGroup | None] = {}
+        dropped: list[LayerValue] = []
+        for name, group in sorted(before.items()):
+            after[name], gone = uncustomised(group, is_meant)
+            dropped += gone
+        if dropped:
+            with self._db.transaction():
+                self._store.save(entity, before, after)
+        return dropped
 
     def write_volatile(self, groups: Mapping[str, Sequence[PropertyGroup]]) -> None:
         """Replace whole non-persistent groups; equal ones keep their generation."""

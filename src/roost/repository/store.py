@@ -15,6 +15,7 @@ from roost.repository.database import Database, Parameter
 from roost.repository.encoding import decode_values, encode_values, row_sum, type_named
 from roost.repository.history import ChangeLog
 from roost.repository.layers import Cell, Claim, Layer, LayeredGroup, effective
+from roost.repository.port import Changed
 
 _FLOOR = "generation_floor"
 _LAYERS = tuple(Layer)
@@ -91,6 +92,8 @@ class EntityStore:
         self._db = database
         self._floor = floor
         self._log = log
+        self.changed: Changed = set()
+        """Groups whose generation has changed, or that are gone; the user empties it."""
         load_floor(database, floor)
 
     def find(self, fmri: str) -> Entity | None:
@@ -152,6 +155,13 @@ class EntityStore:
             for instance in self.instances(entity):
                 self._log.deleted(instance.fmri)
         self._log.deleted(entity.fmri)
+        self.changed.update(
+            self._db.execute(
+                "SELECT e.fmri, g.name FROM property_group g JOIN entity e ON g.entity = e.id"
+                " WHERE e.id = ?1 OR e.service = ?1",
+                (entity.id,),
+            )
+        )
         self._db.execute("DELETE FROM entity WHERE id = ?", (entity.id,))
 
     def description(self, service: Entity) -> tuple[int, str]:
@@ -240,6 +250,8 @@ class EntityStore:
                 generation += 1
             if seen_new is not None:
                 generations[name] = generation
+            if (seen_old is None) != (seen_new is None) or (old and generation != old.generation):
+                self.changed.add((entity.fmri, name))
             if new == old:
                 continue
             changed.append((old, new))

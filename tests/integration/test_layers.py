@@ -1,0 +1,99 @@
+"""The calls about layers against a real svc.startd: what they do to services that run."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from roost.api.address import short_path
+from roost.api.client import Client
+from roost.api.wire import PREFIX, Decoder, call_message, encode
+from roost.fmri import service_of
+from tests.integration.case import Case
+from tests.integration.daemon import WAIT_S
+
+
+def _call(case: Case, method: str, **parameters: object) -> dict[str, Any]:
+    with Client(case.daemon.layout) as client:
+        return client.call(f"Repository.{method}", **parameters)
+
+
+class _Wait:
+    """A WaitGroup that svc.startd reads before any call that is made later."""
+
+    def __init__(self, case: Case, fmri: str, group: str) -> None:
+        groups = _call(case, "Groups", fmri=fmri, view="attached", group=group)["groups"]
+        self.known = groups[0]["generation"] if groups else 0
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(WAIT_S)
+        with short_path(case.daemon.layout.socket) as address:
+            self._socket.connect(address)
+        self._decoder = Decoder()
+        # A first call is answered: so the connection is accepted, and what is sent is read in
+        # its turn.
+        self._send("Repository.Instances", service=service_of(fmri))
+        self._receive()
+        self._send("Repository.WaitGroup", fmri=fmri, group=group, generation=self.known)
+
+    def _send(self, method: str, **parameters: object) -> None:
+        self._socket.sendall(encode(call_message(PREFIX + method, parameters)))
+
+    def _receive(self) -> dict[str, Any]:
+        while (message := self._decoder.next_message()) is None:
+            self._decoder.feed(self._socket.recv(4096))
+        return message
+
+    def answer(self) -> int:
+        with self._socket:
+            generation = self._receive()["parameters"]["generation"]
+        assert isinstance(generation, int)
+        return generation
+
+
+def _said(case: Case, fmri: str, group: str) -> list[tuple[str, str, str, bool]]:
+    found = _call(case, "Layers", fmri=fmri, group=group)["values"]
+    return [(v["property"], v["layer"], " ".join(v["values"]), v["holds"]) for v in found]
+
+
+def test_dropping_customizations_acts_at_once(case: Case) -> None:
+    case.load(case.service("a"))
+    fmri = case.fmri("a")
+    case.wait("a", "online")
+    case.svcadm("disable", "-s", "@a")
+    assert _said(case, fmri, "general") == [
+        ("", "manifest", "", True),
+        ("enabled", "manifest", "true", False),
+        ("enabled", "admin", "false", True),
+    ]
+    wait = _Wait(case, fmri, "general")
+    answer = _call(case, "DropCustomizations", fmri=fmri, pattern="gen*", masked_only=True)
+    assert answer == {"dropped": []}
+    answer = _call(case, "DropCustomizations", fmri=fmri, masked_only=False)
+    assert answer == {
+        "dropped": [
+            {
+                "group": "general",
+                "property": "enabled",
+                "layer": "admin",
+                "type": "boolean",
+                "values": ["false"],
+                "masked": False,
+                "file": "",
+                "holds": True,
+            }
+        ]
+    }
+    assert wait.answer() == wait.known + 1
+    case.wait("a", "online")
+    assert "restarter" not in {v["group"] for v in _call(case, "Layers", fmri=fmri)["values"]}
+
+
+def test_an_import_and_a_deletion_wake_who_waits(case: Case) -> None:
+    case.load(case.service("a"))
+    changed = _Wait(case, service_of(case.fmri("a")), "startd")
+    case.load(case.service("a", startd={"ignore_error": "core"}))
+    assert changed.answer() == changed.known + 1
+    gone = _Wait(case, case.fmri("a"), "general")
+    case.wait("a", "online")
+    _call(case, "Delete", fmri=case.fmri("a"), force=True)
+    assert gone.answer() == 0
