@@ -61,10 +61,27 @@ def test_sourcing_it_says_and_does_nothing(shell: list[str]) -> None:
         ("MON_OFFLINE", 98),
         ("ERR_NOSMF", 99),
         ("ERR_PERM", 100),
+        ("TEMP_TRANSIENT", 102),
+        ("DEGRADED", 103),
     ],
 )
 def test_exit_statuses(shell: list[str], name: str, status: int) -> None:
     assert run(shell, f"exit $SMF_EXIT_{name}").returncode == status
+
+
+def test_method_exit_says_why_and_exits(shell: list[str], tmp_path: Path) -> None:
+    text = "set -C; smf_method_exit $SMF_EXIT_DEGRADED half_full 'the tank is half full'; echo no"
+    ran = run(shell, text)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (103, "", "the tank is half full\n")
+    words = tmp_path / "run" / "roost" / "method" / CONTRACT
+    mark = {"ROOST_ROOT": str(tmp_path), "ROOST_CONTRACT": f"{CONTRACT}@1"}
+    assert run(shell, text, **mark).returncode == 103, "no directory: the words are lost alone"
+    words.parent.mkdir(parents=True)
+    words.touch()
+    assert run(shell, text, **mark).returncode == 103
+    assert words.read_text() == "half_full\nthe tank is half full\n"
+    ran = run(shell, "smf_method_exit", **mark)
+    assert (ran.returncode, ran.stderr, words.read_text()) == (1, "", "\n\n")
 
 
 def test_smf_present_looks_for_the_socket(

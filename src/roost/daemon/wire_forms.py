@@ -57,7 +57,7 @@ def instance_form(
         "enabled_permanent": permanent,
         "enabled_temporary": override,
         "comment": facts.comment,
-        "auxiliary_state": reason.aux.value,
+        "auxiliary_state": reason.auxiliary_state,
         "auxiliary_fmri": reason.cause,
         "reason": reason_form(reason),
         "contracts": list(contracts),
@@ -77,7 +77,7 @@ def transition_form(transition: Transition, sequence: int, now: float) -> Form:
         "next_from": state_word(transition.next_from),
         "state": state_word(transition.state),
         "next_state": state_word(transition.next_state),
-        "auxiliary_state": transition.reason.aux.value,
+        "auxiliary_state": transition.reason.auxiliary_state,
         "auxiliary_fmri": transition.reason.cause,
         "reason": reason_form(transition.reason),
     }

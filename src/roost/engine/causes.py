@@ -118,8 +118,10 @@ class Survey:
         return not self._nodes[cause].state.is_running
 
     def causes(self) -> list[str]:
-        """Every cause of anything enabled that does not run, and all that is in maintenance."""
-        found = {fmri for fmri, node in self._nodes.items() if node.state is State.MAINTENANCE}
+        """Every cause of anything enabled that does not run, all that is in maintenance, and
+        what said itself that it does not run as it should.
+        """
+        found = {fmri for fmri, node in self._nodes.items() if _is_in_trouble(node)}
         found.update(fmri for fmri in self._holdups if self.is_cause(fmri))
         found.update(fmri for fmri in self._held_by if self.is_cause(fmri))
         return sorted(found)
@@ -179,6 +181,11 @@ class Survey:
             obstacle = Obstacle(ObstacleKind.LOOP, text)
             self._holdups[ring[0]] = replace(self._holdups[ring[0]], obstacles=(obstacle,))
             explained |= self._above([ring[0]])
+
+
+def _is_in_trouble(node: Node) -> bool:
+    is_degraded = node.degraded is not None and node.degraded.method is not None
+    return node.state is State.MAINTENANCE or is_degraded
 
 
 # --- one instance -----------------------------------------------------------------------

@@ -12,6 +12,13 @@ from enum import Enum
 from roost.engine.config import InstanceConfig
 from roost.fmri import InstanceFmri
 
+NO_DAEMON_CODES = frozenset({94, 102})
+"""Exit codes of a success that leaves no process (smf_method(7)): SMF_EXIT_NODAEMON, and what
+Solaris calls SMF_EXIT_TEMP_TRANSIENT.
+"""
+DEGRADED_CODE = 103
+"""SMF_EXIT_DEGRADED: a success that is only partial. The number is roost's choice."""
+
 
 class MethodName(Enum):
     """The methods that the master restarter runs."""
@@ -26,18 +33,21 @@ class ExitStatus:
     """How a method (or a child-model service) ended: an exit code or a signal, never both.
 
     ``refusal`` is set instead when it could not be run at all (bad token, unknown user, no
-    such command): a phrase for people.
+    such command): a phrase for people. ``token`` (one word) and ``message`` are what the
+    method itself said of it (``smf_method_exit``), "" if nothing.
     """
 
     code: int | None = None
     signal: int | None = None
     dumped_core: bool = False
     refusal: str = ""
+    token: str = ""
+    message: str = ""
 
     @property
     def succeeded(self) -> bool:
-        """Exit 0 or 94 (``SMF_EXIT_NODAEMON``)."""
-        return self.code in (0, 94)
+        """Did the method do its work, if only in part?"""
+        return self.code == 0 or self.code in NO_DAEMON_CODES or self.code == DEGRADED_CODE
 
 
 @dataclass(frozen=True, slots=True)

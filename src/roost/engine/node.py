@@ -75,6 +75,8 @@ class Node:
     next_state: State | None = None
     reason: Reason = field(default_factory=lambda: Reason(Aux.INSERT_IN_GRAPH))
     since_s: float = 0.0
+    degraded: Reason | None = None
+    """Why it became degraded, as long as it is."""
     value: Value = Value.UNSATISFIED
     """What its own dependencies are worth: settled by the engine's work queue."""
     operation: Operation | None = None
@@ -155,6 +157,7 @@ _COPIED = (
     "next_state",
     "reason",
     "since_s",
+    "degraded",
     "value",
     "pending_stop",
     "mark",

@@ -25,7 +25,15 @@ from roost.engine.commands import (
     Transition,
 )
 from roost.engine.config import Method, MethodKind, Model
-from roost.engine.events import ChildExited, ContractFaulted, ExitStatus, MethodExited, MethodName
+from roost.engine.events import (
+    DEGRADED_CODE,
+    NO_DAEMON_CODES,
+    ChildExited,
+    ContractFaulted,
+    ExitStatus,
+    MethodExited,
+    MethodName,
+)
 from roost.engine.graph import Graph
 from roost.engine.node import Node, Operation, Phase, StopKind, Value
 from roost.engine.reasons import Aux, Reason, console_phrase, stop_phrase
@@ -33,7 +41,6 @@ from roost.engine.states import MOVES, State
 
 FATAL_CODES = frozenset({95, 96, 99, 100})
 """Exit codes that are not retried (smf_method(7))."""
-NO_DAEMON_CODE = 94
 FAULT_THRESHOLD = 3
 DEFAULT_FAILURE_COUNT = 5
 DEFAULT_FAILURE_PERIOD_S = 600.0
@@ -83,7 +90,7 @@ class Operations(ABC):
 
     def _started(self, node: Node, status: ExitStatus) -> None:
         operation = self._end_operation(node)
-        node.is_transient_once = status.code == NO_DAEMON_CODE
+        node.is_transient_once = status.code in NO_DAEMON_CODES
         if node.config.start.kind is MethodKind.EXEC:
             node.has_contract = node.is_tracked
             if not node.is_tracked:
@@ -91,6 +98,17 @@ class Operations(ABC):
                 self._emit(AbandonContract(node.fmri))
         self._move(node, State.ONLINE, None, operation.reason)
         self._emit(TakeStartSnapshot(node.fmri))
+        self._degrade_if_said(node, MethodName.START, status)
+
+    def _degrade_if_said(self, node: Node, method: MethodName, status: ExitStatus) -> None:
+        """A method may say that it succeeded in part only; from online, as the table wants it."""
+        if status.code != DEGRADED_CODE:
+            return
+        reason = Reason(Aux.METHOD_DEGRADED, method=method, status=status)
+        phrase = console_phrase(reason)
+        self._emit(ConsoleLine(node.fmri, f"{node.fmri[5:]} {phrase} (see 'svcs -x' for details)"))
+        self._move(node, State.DEGRADED, None, reason)
+        node.degraded = reason  # also if it was degraded before, for another reason
 
     def _start_failed(self, node: Node, operation: Operation, status: ExitStatus) -> None:
         """What a failed start left behind goes first; then it is tried again, or not."""
@@ -203,11 +221,12 @@ class Operations(ABC):
             self._log_word(node, operation.method, method)
             if method.kind is MethodKind.KILL and node.is_populated:
                 self._emit(Kill(node.fmri, Scope.SERVICE, method.signal))
-            self._refreshed(node)
+            self._refreshed(node, ExitStatus(code=0))
 
-    def _refreshed(self, node: Node) -> None:
+    def _refreshed(self, node: Node, status: ExitStatus) -> None:
         operation = self._end_operation(node)
         self._move(node, node.state, None, operation.reason)
+        self._degrade_if_said(node, MethodName.REFRESH, status)
         self._was_refreshed(node)
 
     # --- what the restarter reports ---------------------------------------------------
@@ -226,7 +245,7 @@ class Operations(ABC):
                 case MethodName.STOP:
                     self._drain(node, operation)
                 case MethodName.REFRESH:
-                    self._refreshed(node)
+                    self._refreshed(node, status)
         elif event.method is MethodName.START:
             self._start_failed(node, operation, status)
         else:
@@ -374,6 +393,7 @@ class Operations(ABC):
         node.state, node.next_state, node.reason = state, next_state, reason
         if state is not before:
             node.since_s = self.now_s
+            node.degraded = reason if state is State.DEGRADED else None
         self._record(node, before, next_before, next_state, reason)
         self._wake(node)
         if state is before:

@@ -28,6 +28,7 @@ class Aux(Enum):
     INSERT_IN_GRAPH = "insert_in_graph"
     INVALID_DEPENDENCY = "invalid_dependency"
     INVALID_RESTARTER = "invalid_restarter"
+    METHOD_DEGRADED = "method_degraded"
     METHOD_FAILED = "method_failed"
     PER_CONFIGURATION = "per_configuration"
     REFRESH = "refresh"
@@ -51,6 +52,11 @@ class Reason:
     method: MethodName | None = None
     status: ExitStatus | None = None
     detail: str = ""
+
+    @property
+    def auxiliary_state(self) -> str:
+        """One word: the method's own, if it gave one (``smf_method_exit``)."""
+        return self.status.token if self.status and self.status.token else self.aux.value
 
 
 _STOP_PHRASES = {
@@ -81,7 +87,9 @@ def stop_phrase(reason: Reason) -> str:
 
 
 def console_phrase(reason: Reason) -> str:
-    """What the console says of an instance that enters maintenance; "" if it was told before."""
+    """What the console says of an instance that enters maintenance, or is degraded by a method;
+    "" if it was told before.
+    """
     match reason.aux:
         case Aux.ADMINISTRATIVE_REQUEST | Aux.SERVICE_REQUEST:
             return "transitioned to maintenance by request"
@@ -91,6 +99,9 @@ def console_phrase(reason: Reason) -> str:
             what = "failed repeatedly"
         case Aux.STARTD_RESTART:
             what = "still runs from before"
+        case Aux.METHOD_DEGRADED:
+            said = reason.status.message if reason.status is not None else ""
+            return f"degraded: {said}" if said else "degraded by its method"
         case Aux.RESTARTING_TOO_QUICKLY:
             what = "restarting too quickly"
         case _ if reason.detail == "timed out":
@@ -119,6 +130,7 @@ _PHRASES = {
     Aux.INSERT_IN_GRAPH: "it was just found",
     Aux.INVALID_DEPENDENCY: "it has an invalid dependency",
     Aux.INVALID_RESTARTER: "its restarter is invalid",
+    Aux.METHOD_DEGRADED: "a method succeeded in part",
     Aux.METHOD_FAILED: "a method failed",
     Aux.PER_CONFIGURATION: "its configuration says so",
     Aux.REFRESH: "it was refreshed",
@@ -135,7 +147,8 @@ def status_phrase(status: ExitStatus) -> str:
         return status.refusal
     if status.signal is not None:
         return f"signal {status.signal}" + (" (core dumped)" if status.dumped_core else "")
-    return f"exit status {status.code}"
+    said = f", {status.message}" if status.message else ""
+    return f"exit status {status.code}{said}"
 
 
 def reason_phrase(reason: Reason) -> str:

@@ -64,9 +64,18 @@ def running(node: Node) -> Finding:
     if node.mark is not None:
         return Finding("SMF-8000-PH", "About to stop. It waits until its dependents have stopped.")
     if node.state is State.DEGRADED:
+        return _degraded(node)
+    return Finding("", "")
+
+
+def _degraded(node: Node) -> Finding:
+    reason = node.degraded
+    if reason is None or reason.method is None or reason.status is None:
         clear = f"svcadm clear {node.fmri}"
         return Finding("SMF-8000-DX", "Degraded by an administrator.", clear)
-    return Finding("", "")
+    end = _end_of_method(reason.status, timed_out=False)
+    text = f"{reason.method.value.capitalize()} method {end}."
+    return Finding("SMF-8000-VE", text, f"svcadm restart {node.fmri}")
 
 
 # --- obstacles --------------------------------------------------------------------------
@@ -187,6 +196,7 @@ _EXIT_NAMES = {
     96: "$SMF_EXIT_ERR_CONFIG",
     99: "$SMF_EXIT_ERR_NOSMF",
     100: "$SMF_EXIT_ERR_PERM",
+    103: "$SMF_EXIT_DEGRADED",
 }
 
 
@@ -261,7 +271,8 @@ def _end_of_method(status: ExitStatus, *, timed_out: bool) -> str:
         return f"could not be run: {status.refusal}"
     if status.signal is None:
         code = status.code if status.code is not None else 0
-        return f"exited with {_EXIT_NAMES.get(code, f'status {code}')}"
+        said = f": {status.message.rstrip('.')}" if status.message else ""
+        return f"exited with {_EXIT_NAMES.get(code, f'status {code}')}{said}"
     how = "dumped core on" if status.dumped_core else "died on"
     text = f"{how} {_signal_name(status.signal)} ({status.signal})"
     return f"timed out and {text}" if timed_out else text

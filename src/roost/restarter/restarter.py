@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roost.engine.commands import Scope
 from roost.engine.events import ExitStatus, Fault, MethodName
@@ -34,6 +34,7 @@ from roost.restarter.ending import end_descendants
 from roost.restarter.environment import method_environment
 from roost.restarter.expand import escape, expand
 from roost.restarter.logs import Logs
+from roost.restarter.parting import PartingWords
 from roost.restarter.ports import Listener, Lookup, ProcessInfo
 from roost.restarter.procfs import ProcFs
 from roost.restarter.session import SessionContracts
@@ -105,6 +106,7 @@ class Restarter:
         self._running_as = running_identity()
         self._proc = ProcFs()
         self._logs = Logs(layout, complain)
+        self._words = PartingWords(layout.parting_words)
         self._spawner = Spawner()
         self._contracts: Contracts = SessionContracts(loop, self, layout.log_of, self._proc)
         self._records: dict[str, _Record] = {}
@@ -270,6 +272,8 @@ class Restarter:
             account=context.account,
             entries=context.environment,
         )
+        if context.identity is not None:
+            self._words.prepare(contract, context.identity.uid)
         log_fd = self._logs.open(record.instance)
         try:
             for note in (*context.notes, *dropped):
@@ -278,7 +282,7 @@ class Restarter:
             pid = self._spawner.spawn(SpawnPlan(command, environment, context, log_fd))
         except OSError as refused:
             # No process to be had (EAGAIN, ENOMEM): as if it had exited with 1, so retryable.
-            self._contracts.forget(contract)
+            self._forget(contract)
             text = f"Cannot start a process for the {name} method: {refused.strerror}."
             self._logs.write_to(log_fd, record.instance, text)
             self._answer(record, method, ExitStatus(code=1), has_ended=is_start)
@@ -369,14 +373,18 @@ class Restarter:
         run = record.run
         if contract == record.primary and pid == record.child_pid:
             record.child_pid = None
-            self._listener.child_exited(record.instance, status)
+            self._listener.child_exited(record.instance, self._with_words(contract, status))
         elif run is not None and run.contract == contract and run.pid == pid:
-            self._end_method(record, run, status)
+            self._end_method(record, run, self._with_words(contract, status))
         elif contract == record.primary and status.signal is not None:
             if status.dumped_core:
                 self._listener.contract_faulted(record.instance, Fault.CORE)
             elif not expected:
                 self._listener.contract_faulted(record.instance, Fault.SIGNAL)
+
+    def _with_words(self, contract: ContractId, status: ExitStatus) -> ExitStatus:
+        token, message = self._words.take(contract)
+        return replace(status, token=token, message=message) if token or message else status
 
     def contract_emptied(self, contract: ContractId) -> None:
         """The last process of a contract is gone."""
@@ -417,6 +425,7 @@ class Restarter:
     def _forget(self, contract: ContractId) -> None:
         self._contracts.forget(contract)
         self._owners.pop(contract, None)
+        self._words.discard(contract)
 
     # --- log lines ----------------------------------------------------------------------
 

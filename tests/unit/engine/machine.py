@@ -146,10 +146,19 @@ class Outcome:
     """A stop method terminates the service's processes."""
     empties_first: bool = False
     """The empty contract is reported before the end of the method."""
+    token: str = ""
+    message: str = ""
+    """What the method says of its end."""
 
     @property
     def status(self) -> ExitStatus:
-        return ExitStatus(self.code, self.signal, refusal=self.refusal)
+        return ExitStatus(
+            self.code,
+            self.signal,
+            refusal=self.refusal,
+            token=self.token,
+            message=self.message,
+        )
 
 
 def exits(code: int, after_s: float | None = 0.1) -> Outcome:

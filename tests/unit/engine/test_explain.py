@@ -15,7 +15,19 @@ from roost.engine.reasons import Aux, Reason
 from roost.engine.sentences import maintenance
 from roost.engine.states import State
 
-from .machine import HANGS, Machine, Outcome, dies, exits, fmri, method, need, refused, service
+from .machine import (
+    GOOD,
+    HANGS,
+    Machine,
+    Outcome,
+    dies,
+    exits,
+    fmri,
+    method,
+    need,
+    refused,
+    service,
+)
 
 
 def told(machine: Machine, name: str) -> Explanation:
@@ -93,6 +105,54 @@ def test_degraded() -> None:
     found = told(machine, "a")
     assert (found.message_id, found.reason) == ("SMF-8000-DX", "Degraded by an administrator.")
     assert found.type_this == "svcadm clear svc:/a:default"
+
+
+def test_degraded_by_its_method() -> None:
+    """It runs, and yet is listed: nobody else would say that something is wrong."""
+    machine = Machine()
+    said = "2 files could not be imported: /a.xml, /b.xml"
+    machine.script("a", "start", Outcome(103, token="import_failed", message=said), GOOD)
+    machine.add(service("a"), service("b", need("a")))
+    machine.run_until_quiet()
+    assert machine.states == {"a": "degraded", "b": "online"}
+    (found,) = explain(machine.engine, [])
+    assert (found.fmri, found.message_id, found.impact) == (fmri("a"), "SMF-8000-VE", ())
+    assert found.reason == f"Start method exited with $SMF_EXIT_DEGRADED: {said}."
+    assert found.type_this == "svcadm restart svc:/a:default"
+    machine.restart("a")
+    machine.run_until_quiet()
+    assert machine.state("a") == "online"
+    assert listed(machine) == []
+
+
+def test_degraded_by_its_method_is_still_said_after_a_refresh_and_until_cleared() -> None:
+    machine = Machine()
+    machine.script("a", "start", Outcome(103))
+    machine.add(service("a"))
+    machine.run_until_quiet()
+    machine.refresh("a")
+    machine.run_until_quiet()
+    assert machine.state("a") == "degraded"
+    assert told(machine, "a").reason == "Start method exited with $SMF_EXIT_DEGRADED."
+    machine.clear("a")
+    assert machine.state("a") == "online"
+    assert told(machine, "a").reason == ""
+
+
+def test_an_administrator_s_mark_is_not_listed() -> None:
+    machine = Machine(service("a"))
+    machine.mark_degraded("a")
+    assert listed(machine) == []
+
+
+def test_what_a_failed_method_said() -> None:
+    machine = Machine()
+    machine.script("a", "start", Outcome(96, leaves=0, token="no_pool", message="No such pool."))
+    machine.add(service("a"))
+    machine.run_until_quiet()
+    reason = told(machine, "a").reason
+    assert reason == "Start method exited with $SMF_EXIT_ERR_CONFIG: No such pool."
+    assert machine.engine.graph.nodes[fmri("a")].reason.auxiliary_state == "no_pool"
 
 
 def test_in_transition() -> None:

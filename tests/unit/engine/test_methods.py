@@ -183,6 +183,32 @@ def test_exit_94_is_online_without_a_process(empties_first: bool) -> None:
     assert machine.abandoned == ["a"]
 
 
+def test_exit_102_is_what_solaris_calls_it() -> None:
+    machine = _machine(Outcome(code=102, leaves=0))
+    assert machine.state("a") == "online"
+    assert machine.abandoned == ["a"]
+
+
+def test_exit_103_goes_by_online_to_degraded() -> None:
+    machine = _machine(Outcome(code=103))
+    assert machine.states == {"a": "degraded"}
+    assert machine.count("start a") == 1
+    machine.exit_all("a")  # its processes count, as after any start
+    machine.run_until_quiet()
+    assert machine.count("start a") == 2
+
+
+def test_a_refresh_that_exits_103_degrades() -> None:
+    machine = Machine()
+    machine.script("a", "refresh", Outcome(code=103), GOOD)
+    machine.add(service("a", refresh="exec"))
+    machine.run_until_quiet()
+    machine.refresh("a")
+    machine.run_until_quiet()
+    assert machine.states == {"a": "degraded"}
+    assert machine.count("refresh a") == 1
+
+
 @pytest.mark.parametrize("stop", ["exec", ":kill", ":true", "absent"])
 def test_exit_94_counts_as_transient_until_the_next_start(stop: str) -> None:
     machine = Machine()

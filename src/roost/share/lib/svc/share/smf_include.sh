@@ -15,6 +15,8 @@ SMF_EXIT_MON_DEGRADE=97
 SMF_EXIT_MON_OFFLINE=98
 SMF_EXIT_ERR_NOSMF=99
 SMF_EXIT_ERR_PERM=100
+SMF_EXIT_TEMP_TRANSIENT=102
+SMF_EXIT_DEGRADED=103
 
 # Does svc.startd run here?
 smf_present() {
@@ -25,6 +27,21 @@ smf_present() {
 # The contract's own mark stays: the program still belongs to the service.
 smf_clear_env() {
 	unset SMF_FMRI SMF_METHOD SMF_RESTARTER SMF_ZONENAME
+}
+
+# smf_method_exit STATUS TOKEN MESSAGE
+#
+# Exit with STATUS and tell svc.startd why: TOKEN, one word, becomes the auxiliary state, and
+# MESSAGE, one line, is what svcs -x says. MESSAGE goes to the log too.
+smf_method_exit() {
+	if [ -n "${ROOST_CONTRACT-}" ]; then
+		{
+			printf '%s\n%s\n' "${2-}" "${3-}" \
+				>|"${ROOST_ROOT-}/run/roost/method/${ROOST_CONTRACT%%@*}"
+		} 2>/dev/null || : # then the log has it alone
+	fi
+	[ -z "${3-}" ] || printf '%s\n' "$3" >&2
+	exit "${1:-1}"
 }
 
 # Copy standard input to the administrator's console and to standard output.
