@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 
@@ -35,16 +36,32 @@ def plain(text: str) -> str:
 
 
 def localised(texts: Mapping[str, str]) -> str:
-    """The text for the user's locale, else the C locale's; "" if there is neither."""
+    """The text for the user's locale, else the C locale's; "" if there is neither.
+
+    ``texts`` are by locale, as the names of the properties that hold them spell it.
+    """
     wanted = next(
         (found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))),
         "C",
     )
-    language = wanted.partition(".")[0]
-    for locale in (wanted, language, language.partition("_")[0], "C"):
-        if locale in texts:
-            return plain(texts[locale])
+    head, _, rest = wanted.partition(".")
+    modified = head + rest[len(rest.partition("@")[0]) :]  # de_DE.UTF-8@euro: de_DE@euro
+    territory = head.partition("@")[0]
+    for locale in (wanted, modified, territory, territory.partition("_")[0], "C"):
+        for spelling in (locale, locale.replace("_", "-")):
+            for name in (spelling, _as_name(spelling)):
+                if name in texts:
+                    return plain(texts[name])
     return ""
+
+
+def _as_name(locale: str) -> str:
+    """A locale as part of a property's name, where not every character may stand."""
+    return re.sub(
+        r"[^A-Za-z0-9_]",
+        lambda found: "".join(f"-{byte:02x}" for byte in found[0].encode(errors="replace")),
+        locale,
+    )
 
 
 def shell_quoted(value: str) -> str:

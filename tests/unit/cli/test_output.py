@@ -95,3 +95,41 @@ def test_json_has_a_version(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert json.loads(shown) == {"version": 1, "a": "é\udce9"}
     assert shown.isascii()
+
+
+NAMES = {
+    "C": "mail",
+    "de": "Post",
+    "de_CH": "Briefpost",
+    "pt-BR": "correio",
+    "ca-40valencia": "correu",
+    "sr_RS-40latin": "pošta",
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ("de_CH.UTF-8", "Briefpost"),
+        ("de_AT.UTF-8", "Post"),
+        ("pt_BR.UTF-8", "correio"),
+        ("ca@valencia", "correu"),
+        ("sr_RS.UTF-8@latin", "pošta"),
+        ("fr_FR.UTF-8", "mail"),
+        ("C.UTF-8", "mail"),
+        ("POSIX", "mail"),
+        ("", "mail"),
+    ],
+)
+def test_texts_in_the_users_language(
+    wanted: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", wanted)
+    assert localised(NAMES) == text
+    assert localised({"fr": "poste"}) == ("poste" if wanted.startswith("fr") else "")
+    monkeypatch.setenv("LC_MESSAGES", "de")
+    assert localised(NAMES) == "Post"
+    monkeypatch.setenv("LC_ALL", "C")
+    assert localised(NAMES) == "mail"

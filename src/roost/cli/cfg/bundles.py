@@ -12,19 +12,14 @@ from shlex import quote
 
 from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
-from roost.cli.cfg.templates import bundle_problems, problems, sources
+from roost.cli.cfg.templates import Lookup, bundle_problems, elsewhere, entity_problems
 from roost.errors import ManifestError, NotFound, RequestError
 from roost.fmri import is_instance, service_of
 from roost.hashing import sha256_of
 from roost.model.bundle import Bundle, BundleType, ServiceBundle
-from roost.model.properties import PropertyGroup
 
 CHECK_HASH_VARIABLE = "SVCCFG_CHECKHASH"
 """Set and not empty, it makes import skip unchanged files, like ``--changed``."""
-
-
-_GLOBAL = "svc:/system/svc/global"
-"""Its templates count for every service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +107,7 @@ def _import(session: Session, call: Call) -> None:
     only_changed = "--changed" in call.options or bool(os.environ.get(CHECK_HASH_VARIABLE))
     known = _imported_files(session) if only_changed else {}
     strict = "-V" in call.options
+    lookup = elsewhere(session.store)
     tally = _Tally()
     for path in paths:
         try:
@@ -119,7 +115,7 @@ def _import(session: Session, call: Call) -> None:
             if known.get(file.path) == file.digest:
                 tally.unchanged.append(file.path)
             else:
-                tally.imported.append(_import_file(session, path, file, strict=strict))
+                tally.imported.append(_import_file(session, path, file, lookup, strict=strict))
         except RequestError as problem:
             if not is_many:
                 raise
@@ -148,7 +144,9 @@ def store_bundle(
     return typed.texts(report, "services"), typed.texts(report, "instances")
 
 
-def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> dict[str, object]:
+def _import_file(
+    session: Session, path: str, file: _File, lookup: Lookup, *, strict: bool
+) -> dict[str, object]:
     bundle = read(session, path, BundleType.MANIFEST, BundleType.PROFILE, act="import")
     if bundle.type is BundleType.PROFILE:
         from roost.cli.cfg.profiles import apply_profiles  # noqa: PLC0415  it builds on this one
@@ -156,7 +154,7 @@ def _import_file(session: Session, path: str, file: _File, *, strict: bool) -> d
         session.note(f"{path} is a profile: applied to what exists.")
         applied = apply_profiles(session, [(path, bundle)])
         return {"file": file.path, "services": [], "instances": applied}
-    found = bundle_problems(bundle)
+    found = bundle_problems(bundle, lookup)
     if found and strict:
         raise ManifestError(f"import {path}", "\n    ".join(("its templates say:", *found)))
     for problem in found:
@@ -198,7 +196,8 @@ def _validate_file(session: Session, path: str) -> None:
     if not found:
         bundle = read(session, path, *BundleType, act="validate")
         if bundle.type is not BundleType.PROFILE:
-            found = [f"{path}: {text}" for text in bundle_problems(bundle)]
+            against = bundle_problems(bundle, elsewhere(session.store))
+            found = [f"{path}: {text}" for text in against]
     for problem in found:
         session.note(problem)
     session.failed = bool(found)
@@ -213,25 +212,14 @@ def _looks_like_file(text: str) -> bool:
 def _validate_instance(session: Session, fmri: str) -> None:
     """Check the configuration that the restarter has against all templates that count."""
     store = session.store
-    groups = store.view(fmri, "running")
     own = store.groups(fmri) if is_instance(fmri) else {}
-    restarter = groups["general"].value("restarter") if "general" in groups else ""
-    places = sources(
-        own,
-        store.groups(service_of(fmri)),
-        _groups_if_any(session, service_of(restarter) if restarter else ""),
-        _groups_if_any(session, _GLOBAL),
-    )
-    found = problems(groups, places)
+    service = store.groups(service_of(fmri))
+    found = entity_problems(fmri, store.view(fmri, "running"), own, service, elsewhere(store))
     for text in found:
         session.note(f"{fmri}: {text}")
     session.failed = bool(found)
     if not found:
         session.remark(f"{fmri} is valid.")
-
-
-def _groups_if_any(session: Session, fmri: str) -> dict[str, PropertyGroup]:
-    return session.store.groups(fmri) if fmri and fmri in session.store.find(fmri) else {}
 
 
 def exported(session: Session, service: str, *, everything: bool) -> tuple[ServiceBundle, ...]:

@@ -1,37 +1,62 @@
-"""Do the property groups of an entity agree with the templates that speak of them? Pure.
+"""Do property groups agree with the templates that speak of them, and do the templates agree
+with themselves?
 
-Templates are groups of types template_pg_pattern and template_prop_pattern (service_bundle(5)).
-Nothing at run time depends on them: they are there to find mistakes early.
+Templates are groups of types template_pg_pattern and template_prop_pattern (smf_template(7)).
+Nothing at run time depends on them: they are there to find mistakes early. What the pattern of a
+single property says is in `roost.cli.cfg.template_rules`. Pure, but for `elsewhere`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import Protocol
 
-from roost.model.bundle import Bundle, InstanceBundle
+from roost.cli.cfg.template_rules import Rule, named
+from roost.errors import DaemonNotRunning
+from roost.fmri import service_of
+from roost.model.bundle import Bundle, InstanceBundle, ServiceBundle
 from roost.model.properties import (
-    MAX_COUNT,
     Groups,
     Property,
     PropertyGroup,
     PropertyType,
     compose,
-    is_subtype,
     make_group,
-    property_type,
 )
 
 PG_PATTERN = "template_pg_pattern"
 PROP_PATTERN = "template_prop_pattern"
+GLOBAL = "svc:/system/svc/global"
+"""Service whose templates (target ``all``) count for every service."""
+MASTER = "svc:/system/svc/restarter"
+"""Service of svc.startd: the templates of those that name no other restarter (``delegate``)."""
+_OWN = ("this", "instance")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Groups in which patterns are sought, and the targets for which they count there."""
+    """Groups in which patterns are sought, the targets for which they count, and whose they are
+    (a phrase for messages).
+    """
 
     groups: Groups
     targets: frozenset[str]
+    owner: str = "the entity itself"
+
+    def patterns(self) -> Iterator[PropertyGroup]:
+        """The patterns of property groups that count."""
+        for group in self.groups.values():
+            if group.type == PG_PATTERN and group.value("target", "this") in self.targets:
+                yield group
+
+    def rules(self, pattern: PropertyGroup) -> Iterator[Rule]:
+        """The patterns of properties below one of property groups."""
+        for group in self.groups.values():
+            if group.type == PROP_PATTERN and group.value("pg_pattern") == pattern.name:
+                yield Rule.read(group)
 
 
 def sources(
@@ -44,11 +69,20 @@ def sources(
     restarter's (target ``delegate``), and those for every service (target ``all``).
     """
     return [
-        Source(instance, frozenset(("this",))),
-        Source(service, frozenset(("this", "instance"))),
-        Source(restarter or {}, frozenset(("delegate",))),
-        Source(everywhere or {}, frozenset(("all",))),
+        Source(instance, frozenset(("this",)), "the instance"),
+        Source(service, frozenset(_OWN), "the service"),
+        *_others(restarter or {}, everywhere or {}),
     ]
+
+
+def _others(restarter: Groups, everywhere: Groups) -> list[Source]:
+    return [
+        Source(restarter, frozenset(("delegate",)), "the restarter"),
+        Source(everywhere, frozenset(("all",)), GLOBAL),
+    ]
+
+
+# --- groups against templates -----------------------------------------------------------------
 
 
 def problems(groups: Groups, places: Sequence[Source]) -> list[str]:
@@ -64,48 +98,14 @@ def problems(groups: Groups, places: Sequence[Source]) -> list[str]:
     ]
 
 
-def bundle_problems(bundle: Bundle) -> list[str]:
-    """What is wrong within a manifest, a line each, beginning with the FMRI."""
-    found: list[str] = []
-    for service in bundle.services:
-        fmri = f"svc:/{service.name}"
-        own = {group.name: group for group in service.groups}
-        if not service.instances:
-            found += [f"{fmri}: {text}" for text in problems(own, [Source(own, _THIS)])]
-        for instance in service.instances:
-            groups = _instance_groups(instance)
-            texts = problems(compose(groups, own), sources(groups, own))
-            found += [f"{fmri}:{instance.name}: {text}" for text in texts]
-    return found
-
-
-_THIS = frozenset(("this",))
-
-
-def _instance_groups(instance: InstanceBundle) -> dict[str, PropertyGroup]:
-    groups = {group.name: group for group in instance.groups}
-    if instance.enabled is not None:
-        value = "true" if instance.enabled else "false"
-        enabled = Property("enabled", PropertyType.BOOLEAN, (value,))
-        general = make_group("general", "framework", [enabled])
-        groups |= compose({"general": general}, {"general": groups.get("general", general)})
-    return groups
-
-
-def _patterns(source: Source) -> Iterator[PropertyGroup]:
-    for group in source.groups.values():
-        if group.type == PG_PATTERN and group.value("target", "this") in source.targets:
-            yield group
-
-
 def _missing_groups(groups: Groups, places: Iterable[Source]) -> Iterator[str]:
     for source in places:
-        for pattern in _patterns(source):
+        for pattern in source.patterns():
             name, kind = pattern.value("name"), pattern.value("type")
             if pattern.value("required") != "true":
                 continue
             if name and name not in groups:
-                yield f"the property group '{name}' is required, and missing"
+                yield f"the property group {named(name, pattern)} is required, and missing"
             elif kind and not name and all(group.type != kind for group in groups.values()):
                 yield f"a property group of type {kind} is required, and missing"
 
@@ -122,7 +122,7 @@ def _pattern_for(
         lambda name, kind: not name and not kind,
     )
     for source in places:
-        patterns = list(_patterns(source))
+        patterns = list(source.patterns())
         for fits in ranks:
             for pattern in patterns:
                 if fits(pattern.value("name"), pattern.value("type")):
@@ -137,60 +137,201 @@ def _group_problems(group: PropertyGroup, places: Sequence[Source]) -> Iterator[
     pattern, source = found
     kind = pattern.value("type")
     if kind and kind != group.type:
-        yield f"the property group '{group.name}' is of type {group.type}, not {kind}"
+        yield f"the property group {named(group.name, pattern)} is of type {group.type}, not {kind}"
         return
-    for rule in source.groups.values():
-        if rule.type == PROP_PATTERN and rule.value("pg_pattern") == pattern.name:
-            yield from _property_problems(group, rule)
+    for rule in source.rules(pattern):
+        yield from rule.problems(group)
 
 
-def _property_problems(group: PropertyGroup, rule: PropertyGroup) -> Iterator[str]:
-    name = f"{group.name}/{rule.value('name')}"
-    prop = group.properties.get(rule.value("name"))
-    if prop is None:
-        if rule.value("required") == "true":
-            yield f"the property '{name}' is required, and missing"
+# --- templates against themselves -------------------------------------------------------------
+
+
+def pattern_problems(
+    own: Source, others: Sequence[Source] = (), known_targets: Iterable[str] = _OWN
+) -> list[str]:
+    """What is wrong with an entity's own patterns, a phrase each.
+
+    ``others`` are those of its restarter and the global ones, which it must not define anew;
+    ``known_targets`` what its patterns may have for a target.
+    """
+    mine = Source(own.groups, frozenset(("this", "instance", "delegate", "all")), own.owner)
+    found = [text for pattern in mine.patterns() for text in _faults(pattern, mine, known_targets)]
+    for pair in combinations(sorted(mine.patterns(), key=_label), 2):
+        found += _conflicts(*pair)
+    for pattern in own.patterns():
+        if pattern.value("target", "this") in _OWN:
+            found += [text for other in others for text in _redefinitions(pattern, other)]
+    names = {pattern.name for pattern in mine.patterns()}
+    for group in own.groups.values():
+        if group.type == PROP_PATTERN and group.value("pg_pattern") not in names:
+            found.append(f"the pattern '{group.name}' of a property belongs to no group's pattern")
+    return found
+
+
+def _label(pattern: PropertyGroup) -> str:
+    name, kind = pattern.value("name"), pattern.value("type")
+    head = f"the pattern of property group {named(name or '*', pattern)}"
+    return f"{head} of type {kind}" if kind else head
+
+
+def _faults(pattern: PropertyGroup, mine: Source, known_targets: Iterable[str]) -> Iterator[str]:
+    target = pattern.value("target", "this")
+    if target not in known_targets:
+        why = {
+            "instance": "only a service's patterns have",
+            "delegate": "only a restarter's patterns have",
+            "all": f"only patterns of {GLOBAL} have",
+        }.get(target, "there is not")
+        yield f"{_label(pattern)} has the target '{target}', which {why}"
+    if pattern.value("required") == "true" and not (pattern.value("name") or pattern.value("type")):
+        yield f"{_label(pattern)} is required, but has neither a name nor a type"
+    seen: set[str] = set()
+    for rule in mine.rules(pattern):
+        yield from rule.own_problems(pattern.value("name"))
+        if rule.name in seen:
+            yield f"{_label(pattern)} has two patterns of the property '{rule.name}'"
+        seen.add(rule.name)
+
+
+def _conflicts(one: PropertyGroup, other: PropertyGroup) -> Iterator[str]:
+    """Two patterns of one entity that speak of the same groups with equal right."""
+    targets = {one.value("target", "this"), other.value("target", "this")}
+    if len(targets) > 1 and not targets <= set(_OWN):
         return
-    kind = rule.value("type")
-    if kind and not is_subtype(prop.type, property_type(kind)):
-        yield f"the property '{name}' is of type {prop.type.value}, not {kind}"
+    name = one.value("name")
+    if name != other.value("name"):
         return
-    count = len(prop.values)
-    if rule.has("cardinality_min"):
-        least = int(rule.value("cardinality_min", "0"))
-        most = int(rule.value("cardinality_max", str(MAX_COUNT)))
-        if count < least:
-            yield f"the property '{name}' has {count} values, and needs at least {least}"
-        if count > most:
-            yield f"the property '{name}' has {count} values, and may have at most {most}"
-    yield from _value_problems(name, prop, rule)
+    kinds = one.value("type"), other.value("type")
+    if kinds[0] == kinds[1]:
+        yield f"{_label(one)} is there twice"
+    elif name and all(kinds):
+        yield f"{_label(one)} conflicts with the one of type {kinds[1]}"
 
 
-def _value_problems(name: str, prop: Property, rule: PropertyGroup) -> Iterator[str]:
-    allowed = set(rule.values("constraints_value"))
-    ranges = rule.values("constraints_range")
-    if not allowed and not ranges:
-        return
-    separators = rule.value("internal_separators")
-    for value in prop.values:
-        for part in _split(value, separators):
-            if part not in allowed and not any(_is_within(part, bounds) for bounds in ranges):
-                yield f"the property '{name}' has the value '{part}', which its template excludes"
+def _redefinitions(pattern: PropertyGroup, other: Source) -> Iterator[str]:
+    name, kind = pattern.value("name"), pattern.value("type")
+    for theirs in other.patterns():
+        if (theirs.value("name"), theirs.value("type")) == (name, kind):
+            yield f"{_label(pattern)} redefines the one that {other.owner} has"
+        elif name and name == theirs.value("name") and kind and theirs.value("type"):
+            yield f"{_label(pattern)} conflicts with that of {other.owner}, {theirs.value('type')}"
 
 
-def _is_within(value: str, bounds: str) -> bool:
-    """Is the value a number within ``LEAST,MOST``?"""
-    least, _, most = bounds.partition(",")
-    try:
-        return int(least) <= int(value) <= int(most)
-    except ValueError:
-        return False
+# --- bundles ----------------------------------------------------------------------------------
+
+Lookup = Callable[[str], Groups]
+"""From a service's FMRI to the groups that the repository has of it; none if it is not there."""
 
 
-def _split(value: str, separators: str) -> list[str]:
-    """The parts of a value that its separators divide; empty parts say nothing."""
-    if not separators:
-        return [value]
-    for separator in separators[1:]:
-        value = value.replace(separator, separators[0])
-    return [part for part in value.split(separators[0]) if part]
+def _nothing(_fmri: str) -> Groups:
+    return {}
+
+
+def bundle_problems(bundle: Bundle, lookup: Lookup = _nothing) -> list[str]:
+    """What templates have against a manifest, a line each, beginning with the FMRI.
+
+    Besides those of the manifest, the templates of restarters and the global ones count, which
+    ``lookup`` finds unless the manifest itself has them.
+    """
+    ours = {f"svc:/{service.name}": _by_name(service.groups) for service in bundle.services}
+
+    def groups_of(fmri: str) -> Groups:
+        return ours[fmri] if fmri in ours else lookup(fmri)
+
+    found: list[str] = []
+    for service in bundle.services:
+        found += _service_problems(service, ours[f"svc:/{service.name}"], groups_of)
+    return found
+
+
+def _service_problems(service: ServiceBundle, own: Groups, groups_of: Lookup) -> Iterator[str]:
+    fmri = f"svc:/{service.name}"
+    everywhere = groups_of(GLOBAL)
+    others = _others(groups_of(_restarter_of(own)), everywhere)
+    targets = [*_OWN, *(["delegate"] if service.kind == "restarter" else [])]
+    targets += ["all"] if fmri == GLOBAL else []
+    mine = Source(own, frozenset(_OWN))
+    for text in pattern_problems(mine, others, targets):
+        yield f"{fmri}: {text}"
+    if not service.instances:
+        alone = Source(own, frozenset(("this",)))
+        yield from (f"{fmri}: {text}" for text in problems(own, [alone]))
+    for instance in service.instances:
+        groups = _instance_groups(instance)
+        whole = compose(groups, own)
+        restarter = groups_of(_restarter_of(whole))
+        for text in (
+            *pattern_problems(
+                Source(groups, frozenset(("this",))), _others(restarter, everywhere), ("this",)
+            ),
+            *problems(whole, sources(groups, own, restarter, everywhere)),
+        ):
+            yield f"{fmri}:{instance.name}: {text}"
+
+
+def _by_name(groups: Iterable[PropertyGroup]) -> dict[str, PropertyGroup]:
+    return {group.name: group for group in groups}
+
+
+def _restarter_of(groups: Groups) -> str:
+    """The restarter's service, as the group ``general`` names it."""
+    general = groups.get("general")
+    named_there = general.value("restarter") if general is not None else ""
+    return service_of(named_there) if named_there.startswith("svc:/") else MASTER
+
+
+def _instance_groups(instance: InstanceBundle) -> dict[str, PropertyGroup]:
+    groups = _by_name(instance.groups)
+    if instance.enabled is not None:
+        value = "true" if instance.enabled else "false"
+        enabled = Property("enabled", PropertyType.BOOLEAN, (value,))
+        general = make_group("general", "framework", [enabled])
+        groups |= compose({"general": general}, {"general": groups.get("general", general)})
+    return groups
+
+
+# --- what the repository has ------------------------------------------------------------------
+
+
+class Repository(Protocol):
+    """What is needed of `roost.cli.cfg.store.Store`."""
+
+    def find(self, pattern: str) -> list[str]:
+        """Services and instances that a pattern selects."""
+
+    def groups(self, fmri: str) -> Mapping[str, PropertyGroup]:
+        """The entity's own groups."""
+
+
+def elsewhere(repository: Repository) -> Lookup:
+    """Looks up restarters and the global service in the repository, each once.
+
+    Without an svc.startd nothing is found: a file can be validated anywhere.
+    """
+
+    @cache
+    def groups_of(fmri: str) -> Groups:
+        try:
+            return repository.groups(fmri) if fmri in repository.find(fmri) else {}
+        except DaemonNotRunning:
+            return {}
+
+    return groups_of
+
+
+def entity_problems(
+    fmri: str, groups: Groups, own: Groups, service: Groups, lookup: Lookup
+) -> list[str]:
+    """What templates have against an entity in the repository, a phrase each.
+
+    ``groups`` are those to check, composed; ``own`` and ``service`` are the levels of the
+    editing view, where patterns are (``own`` is empty for a service).
+    """
+    restarter, everywhere = lookup(_restarter_of(groups)), lookup(GLOBAL)
+    others = _others(restarter, everywhere)
+    targets = ("this", "instance", "delegate", *(["all"] if service_of(fmri) == GLOBAL else []))
+    return [
+        *pattern_problems(Source(service, frozenset(_OWN)), others, targets),
+        *pattern_problems(Source(own, frozenset(("this",))), others, ("this",)),
+        *problems(groups, sources(own, service, restarter, everywhere)),
+    ]
