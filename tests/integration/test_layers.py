@@ -97,3 +97,49 @@ def test_an_import_and_a_deletion_wake_who_waits(case: Case) -> None:
     case.wait("a", "online")
     _call(case, "Delete", fmri=case.fmri("a"), force=True)
     assert gone.answer() == 0
+
+
+def test_files_are_imported_and_withdrawn(case: Case) -> None:
+    """One call for all; what is new starts, and one bad file keeps none of the others away."""
+    name, tree = case.fmri("a"), case.daemon.layout.manifest_directories[0]
+    bundle = {
+        "type": "manifest",
+        "name": "t",
+        "services": [
+            {
+                "name": service_of(name).removeprefix("svc:/"),
+                "groups": [
+                    _group("start", "method", exec=":true", timeout_seconds="10", type="method"),
+                    _group("startd", "framework", duration="transient"),
+                ],
+                "instances": [{"name": "default", "enabled": True}],
+            }
+        ],
+    }
+    files = [
+        {"bundle": {"type": "manifest", "services": 1}, "file": f"{tree}/bad.xml", "hash": "00"},
+        {"bundle": bundle, "file": f"{tree}/good.xml", "hash": "ab"},
+    ]
+    reports = _call(case, "ImportFiles", files=files)["reports"]
+    assert [report["error"] for report in reports] == [
+        "cannot use the bundle: 'bundle.services' must be an array",
+        None,
+    ]
+    assert [report["instances"] for report in reports] == [[], [name]]
+    case.wait("a", "online")
+    assert _call(case, "Withdraw", files=[f"{tree}/good.xml"]) == {"unsupported": [name]}
+    assert case.state("a") == "online"
+    assert f"{tree}/good.xml" not in _call(case, "ImportedFiles")["hashes"]
+    assert _call(case, "Withdraw", files=[]) == {"unsupported": [name]}
+
+
+def _group(name: str, kind: str, **values: str) -> dict[str, object]:
+    properties = [
+        {
+            "name": prop,
+            "type": "count" if prop == "timeout_seconds" else "astring",
+            "values": [text],
+        }
+        for prop, text in values.items()
+    ]
+    return {"name": name, "type": kind, "properties": properties}

@@ -52,6 +52,11 @@ def file_key(path: str, taken: Mapping[str, str]) -> str:
     return f"{name[: MAX_NAME_BYTES - 13]}_{mark}"
 
 
+def origin_of(path: str) -> str:
+    """A file's path as layers note it: SQLite takes no surrogates in text."""
+    return path.encode(errors="backslashreplace").decode()
+
+
 def recorded(
     group: LayeredGroup | None, name: str, properties: Iterable[Property], file: str = ""
 ) -> LayeredGroup | None:
@@ -73,6 +78,7 @@ def erased(group: LayeredGroup, names: Iterable[str]) -> LayeredGroup:
     cells = {
         layer: {name: cell for name, cell in of_layer.items() if name not in gone}
         for layer, of_layer in group.cells.items()
+        if not gone.issuperset(of_layer)
     }
     return LayeredGroup(group.name, group.claims, cells, group.generation)
 

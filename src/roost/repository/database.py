@@ -116,6 +116,19 @@ class Database:
             raise
 
     @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Within a transaction: all statements inside or, after any exception, none of them."""
+        self.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # some errors end it whole
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
+            raise
+        self.execute("RELEASE part")
+
+    @contextmanager
     def decoding(self, what: str) -> Iterator[None]:
         """What the file holds does not decode inside: the file is damaged; ``what`` says where."""
         try:

@@ -10,18 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from roost.model.bundle import Bundle
-from roost.model.properties import Property, PropertyGroup, PropertyType, parse_value
-from roost.repository.bookkeeping import (
-    HASH_SERVICE,
-    MANIFEST_FILES,
-    erased,
-    file_key,
-    recorded,
-    source_of,
-)
+from roost.model.properties import PropertyGroup
+from roost.repository.bookkeeping import MANIFEST_FILES, origin_of, source_of
 from roost.repository.bundles import EntityPart, ServicePart, checked
 from roost.repository.dependents import Dependents
-from roost.repository.layers import LayeredGroup, effective
+from roost.repository.files import FileRecords
+from roost.repository.layers import LayeredGroup
 from roost.repository.port import ImportReport
 from roost.repository.snapshots import Levels, SnapshotStore
 from roost.repository.store import Entity, EntityStore
@@ -64,8 +58,8 @@ class Importer:
         self._snapshots = snapshots
         self._volatile = volatile
         self._file = file
-        # Only tells where a value came from; SQLite takes no surrogates in text.
-        self._origin = file.encode(errors="backslashreplace").decode()
+        self._origin = origin_of(file)
+        self._files = FileRecords(store)
         self._dependents = Dependents(store, volatile)
         self._messages: list[str] = []
         self._is_support = False
@@ -86,11 +80,11 @@ class Importer:
             if target.part.dependents or not (target.is_new or target.part.is_empty):
                 self._dependents.update(target.entity, target.part, self._origin)
         if self._is_support:
-            self._forget_file_elsewhere(
-                {t.entity.fmri for s in services for t in (s.own, *s.instances)}
-            )
+            # Else nothing could tell a clean-up that no file has them any more.
+            named = {t.entity.fmri for s in services for t in (s.own, *s.instances)}
+            self._files.withdraw(self._file, keeping=named)
         if self._file and digest:
-            self._record_hash(digest)
+            self._files.remember(self._file, digest)
         self._snapshots.collect()
         concerned = {s.own.entity.fmri for s in services} | self._dependents.touched
         return ImportReport(
@@ -188,45 +182,12 @@ class Importer:
             outcome = replaced_manifest(current, says)
             after = outcome.groups
             self._messages += outcome.messages
+        support = current.get(MANIFEST_FILES)
         if self._is_support:
-            group = current.get(MANIFEST_FILES)
-            seen = effective(group)
-            taken = {p.name: p.values[0] for p in seen.properties.values()} if seen else {}
-            key = file_key(self._file, taken)
-            entry = Property(key, PropertyType.ASTRING, (self._file,))
-            after[MANIFEST_FILES] = recorded(group, MANIFEST_FILES, [entry], self._origin)
+            after[MANIFEST_FILES] = self._files.supporting(support, self._file)
+        elif support is not None and not support.cells:
+            after[MANIFEST_FILES] = None  # imported by hand: no clean-up may take it away
         self._store.save(target.entity, current, after)
-
-    def _forget_file_elsewhere(self, present: set[str]) -> None:
-        """Entities that the file supported and no longer names lose their mark of it.
-
-        They stay, but nothing else may keep a clean-up from seeing that no file has them.
-        """
-        key = file_key(self._file, {})
-        for name in (key, file_key(self._file, {key: ""})):
-            for entity in self._store.with_property(MANIFEST_FILES, name):
-                if entity.fmri in present:
-                    continue
-                before = self._store.load(entity, MANIFEST_FILES)
-                group = before[MANIFEST_FILES]
-                seen = effective(group)
-                if seen is not None and seen.value(name) == self._file:
-                    self._store.save(entity, before, {MANIFEST_FILES: erased(group, (name,))})
-
-    def _record_hash(self, digest: str) -> None:
-        entity = self._store.find(HASH_SERVICE) or self._store.add(HASH_SERVICE)
-        name = file_key(self._file, {})
-        holder = self._store.groups(entity, name).get(name)
-        if holder is not None:
-            name = file_key(self._file, {name: holder.value("manifestfile")})
-        before = self._store.load(entity, name)
-        sha256 = parse_value(PropertyType.OPAQUE, digest)
-        properties = (
-            Property("sha256", PropertyType.OPAQUE, (sha256,)),
-            Property("manifestfile", PropertyType.ASTRING, (self._file,)),
-        )
-        after = recorded(before.get(name), name, properties, self._origin)
-        self._store.save(entity, before, {name: after})
 
     def _instances_of(self, fmris: set[str]) -> set[str]:
         found: set[str] = set()

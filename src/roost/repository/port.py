@@ -7,7 +7,7 @@ TypeMismatch, Conflict, StorageFull, RepositoryDamaged, SystemCallFailed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -62,6 +62,26 @@ class ImportReport:
     services: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()
     messages: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to store; ``bundle`` gives what it holds, or raises what is wrong with it."""
+
+    file: str
+    bundle: Callable[[], Bundle]
+    digest: str = ""
+    is_delivered: bool = True
+    """It lies where a clean-up looks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of one of several files; with ``error``, nothing of it was stored."""
+
+    file: str
+    report: ImportReport = ImportReport()
+    error: str | None = None
 
 
 class RepositoryPort(Protocol):
@@ -163,6 +183,18 @@ class RepositoryPort(Protocol):
         its hash always, the file as the support of what it names if it is delivered.
 
         ``running`` is updated by the daemon's refresh of ``report.instances``, not here.
+        """
+
+    def import_files(self, files: Iterable[SourceFile]) -> list[FileReport]:
+        """`import_bundle` of several manifests in one transaction. What a RequestError keeps
+        from being stored leaves nothing of itself; any other error ends the whole.
+        """
+
+    def withdraw_files(self, files: Iterable[str]) -> list[str]:
+        """These manifests are gone: forget their hashes, and that they support anything.
+
+        Returns all that files once supported and none does, sorted: instances, and services
+        without instances. Never what was made by hand. It changes nothing else.
         """
 
     def imported_files(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ This process is the only user of both files, which SQLite's exclusive lock holds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from fnmatch import fnmatchcase
 
@@ -19,17 +19,19 @@ from roost.errors import (
     Conflict,
     InvalidName,
     NotFound,
+    RequestError,
     SystemRefused,
     TypeMismatch,
 )
 from roost.fmri import check_name, is_service_name
 from roost.model.bundle import Bundle, ServiceBundle
 from roost.model.properties import Property, PropertyGroup, compose
-from roost.repository.bookkeeping import HASH_SERVICE, OWN_GROUPS, is_external
+from roost.repository.bookkeeping import OWN_GROUPS, is_external
 from roost.repository.changes import check_group_type, edits_of
 from roost.repository.database import Database
 from roost.repository.dependents import Dependents
 from roost.repository.exporting import exported
+from roost.repository.files import FileRecords
 from roost.repository.history import ActorSource, ChangeLog
 from roost.repository.importing import PREVIOUS, Importer
 from roost.repository.layers import (
@@ -43,7 +45,14 @@ from roost.repository.layers import (
     layer_values,
     uncustomised,
 )
-from roost.repository.port import Change, Changed, ImportReport, View
+from roost.repository.port import (
+    Change,
+    Changed,
+    FileReport,
+    ImportReport,
+    SourceFile,
+    View,
+)
 from roost.repository.snapshots import Levels, SnapshotStore, Taken
 from roost.repository.store import Entity, EntityStore, GenerationFloor
 from roost.repository.volatile import VolatileStore
@@ -70,6 +79,7 @@ class Repository:
         self.history = ChangeLog(database, clock)
         self._store = EntityStore(database, floor, self.history)
         self._snapshots = SnapshotStore(database, self.history)
+        self._files = FileRecords(self._store)
         self._floor = floor
         self._gone: set[str] = set()
         """Entities deleted in the transaction under way."""
@@ -156,25 +166,14 @@ class Repository:
 
     def imported_files(self) -> dict[str, str]:
         """SHA-256 (hex) of each imported file, by its path."""
-        entity = self._store.find(HASH_SERVICE)
-        if entity is None:
-            return {}
-        groups = self._store.groups(entity).values()
-        return {
-            group.value("manifestfile"): group.value("sha256")
-            for group in groups
-            if group.has("manifestfile") and group.has("sha256")
-        }
+        return self._files.hashes()
 
     def forget_file(self, file: str) -> None:
         """Forget the hash of an imported file; NotFound if there is none."""
-        entity = self._store.find(HASH_SERVICE)
-        known = self._store.groups(entity) if entity is not None else {}
-        names = [group.name for group in known.values() if group.value("manifestfile") == file]
-        if entity is None or not names:
-            raise NotFound(f"forget the hash of {file}", "no such file was imported", "svccfg hash")
         with self._db.transaction():
-            self._store.save(entity, self._store.load(entity), dict.fromkeys(names))
+            if not self._files.forget(file):
+                what, why = f"forget the hash of {file}", "no such file was imported"
+                raise NotFound(what, why, "svccfg hash")
 
     def export_service(self, service: str) -> ServiceBundle:
         """The bundle that gives the service's present persistent state."""
@@ -408,6 +407,32 @@ class Repository:
         with self._db.transaction():
             importer = Importer(self._store, self._snapshots, self._volatile.groups, file)
             return importer.run(bundle, digest, is_delivered=is_delivered)
+
+    def import_files(self, files: Iterable[SourceFile]) -> list[FileReport]:
+        """Store several manifests in one transaction, each whole or not at all."""
+        reports = []
+        with self._db.transaction():
+            for source in files:
+                try:
+                    with self._db.savepoint():
+                        report = self.import_bundle(
+                            source.bundle(),
+                            source.file,
+                            source.digest,
+                            is_delivered=source.is_delivered,
+                        )
+                        reports.append(FileReport(source.file, report))
+                except RequestError as problem:
+                    reports.append(FileReport(source.file, error=problem.message))
+        return reports
+
+    def withdraw_files(self, files: Iterable[str]) -> list[str]:
+        """These manifests are gone; returns what no file supports any more."""
+        with self._db.transaction():
+            for file in files:
+                self._files.forget(file)
+                self._files.withdraw(file)
+            return self._files.unsupported()
 
     # Parts of the above
 

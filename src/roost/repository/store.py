@@ -186,6 +186,17 @@ class EntityStore:
         )
         return [Entity(*row) for row in rows]
 
+    def with_empty_group(self, name: str) -> list[Entity]:
+        """The entities that have a group ``name`` without any property, sorted by FMRI."""
+        rows = self._db.execute(
+            "SELECT e.id, e.fmri, e.service FROM property_group g JOIN entity e ON e.id = g.entity"
+            " WHERE g.name = ? AND NOT EXISTS"
+            " (SELECT 1 FROM property p WHERE p.entity = g.entity AND p.pg = g.name)"
+            " ORDER BY e.fmri",
+            (name,),
+        )
+        return [Entity(*row) for row in rows]
+
     def load(self, entity: Entity, group: str | None = None) -> dict[str, LayeredGroup]:
         """The layered groups of an entity by name (masked ones too), or only one."""
         sql = _LOAD_ALL if group is None else _LOAD_ONE
