@@ -157,66 +157,72 @@ def test_reading_is_for_everybody(enter: list[str], daemon: Daemon, files: Path)
         as_nobody(enter, daemon.root, command.format(files=files)).clean(0)
 
 
-MANAGE, MODIFY = "solaris.smf.manage", "solaris.smf.modify"
+MODIFY = "solaris.smf.modify"
+ALL = f"lacks the authorization {MODIFY}"
+ACT = f"has none of solaris.smf.manage, {MODIFY}"
+GENERAL, METHOD, APPLICATION = (
+    f"has none of {MODIFY}, {MODIFY}.{kind}" for kind in ("framework", "method", "application")
+)
+SHUTDOWN = "lacks the authorization solaris.system.shutdown"
 CHANGES = (
-    (f"svcadm enable {IDLE}", MANAGE),
-    (f"svcadm enable -s {IDLE}", MANAGE),
-    (f"svcadm enable -rst {IDLE}", MANAGE),
-    (f"svcadm disable -s {ALPHA}", MANAGE),
-    (f"svcadm disable -t -c why {ALPHA}", MANAGE),
-    (f"svcadm restart {ALPHA}", MANAGE),
-    (f"svcadm refresh {ALPHA}", MANAGE),
-    (f"svcadm clear {BROKEN}", MANAGE),
-    (f"svcadm mark maintenance {ALPHA}", MANAGE),
-    (f"svcadm mark -I maintenance {ALPHA}", MANAGE),
-    (f"svcadm mark degraded {ALPHA}", MANAGE),
-    ("svccfg add site/new", MODIFY),
-    ("svccfg -s site/alpha add new", MODIFY),
-    ("svccfg delete site/empty", MODIFY),
-    (f"svccfg delete -f {ALPHA}", MODIFY),
-    ("svccfg -s site/alpha addpg new application", MODIFY),
-    (f"svccfg -s {ALPHA} addpg new application P", MODIFY),
-    ("svccfg -s site/alpha delpg config", MODIFY),
-    ("svccfg -s site/alpha setprop config/port = 1", MODIFY),
-    ("svccfg -s site/alpha setprop config/new = astring: x", MODIFY),
-    ("svccfg -s site/alpha addpropvalue config/port 1", MODIFY),
-    ("svccfg -s site/alpha delprop config/port", MODIFY),
-    ("svccfg -s site/alpha delprop config", MODIFY),
-    ("svccfg -s site/alpha delpropvalue config/port *", MODIFY),
-    ("svccfg -s site/alpha setenv A B", MODIFY),
-    ("svccfg -s site/alpha setenv -s A B", MODIFY),
-    (f"svccfg -s {ALPHA} revert running", MODIFY),
-    (f"svccfg -s {ALPHA} refresh", MANAGE),
-    ("svccfg import {files}/manifest.xml", MODIFY),
-    ("svccfg restore {files}/archive.xml", MODIFY),
-    ("svccfg apply {files}/profile.xml", MODIFY),
-    ("roost shutdown", MANAGE),
+    (f"svcadm enable {IDLE}", GENERAL),
+    (f"svcadm enable -s {IDLE}", GENERAL),
+    (f"svcadm enable -rst {IDLE}", ACT),
+    (f"svcadm disable -s {ALPHA}", GENERAL),
+    (f"svcadm disable -t -c why {ALPHA}", ACT),
+    (f"svcadm restart {ALPHA}", ACT),
+    (f"svcadm refresh {ALPHA}", ACT),
+    (f"svcadm clear {BROKEN}", ACT),
+    (f"svcadm mark maintenance {ALPHA}", ACT),
+    (f"svcadm mark -I maintenance {ALPHA}", ACT),
+    (f"svcadm mark degraded {ALPHA}", ACT),
+    ("svccfg add site/new", ALL),
+    ("svccfg -s site/alpha add new", ALL),
+    ("svccfg delete site/empty", ALL),
+    (f"svccfg delete -f {ALPHA}", ALL),
+    ("svccfg -s site/alpha addpg new application", APPLICATION),
+    (f"svccfg -s {ALPHA} addpg new application P", APPLICATION),
+    ("svccfg -s site/alpha delpg config", APPLICATION),
+    ("svccfg -s site/alpha setprop config/port = 1", APPLICATION),
+    ("svccfg -s site/alpha setprop config/new = astring: x", APPLICATION),
+    ("svccfg -s site/alpha addpropvalue config/port 1", APPLICATION),
+    ("svccfg -s site/alpha delprop config/port", APPLICATION),
+    ("svccfg -s site/alpha delprop config", APPLICATION),
+    ("svccfg -s site/alpha delpropvalue config/port *", APPLICATION),
+    ("svccfg -s site/alpha setenv A B", METHOD),
+    ("svccfg -s site/alpha setenv -s A B", GENERAL),
+    (f"svccfg -s {ALPHA} revert running", ALL),
+    (f"svccfg -s {ALPHA} refresh", ACT),
+    ("svccfg import {files}/manifest.xml", ALL),
+    ("svccfg restore {files}/archive.xml", ALL),
+    ("svccfg apply {files}/profile.xml", GENERAL),
+    ("roost shutdown", SHUTDOWN),
 )
 
 
 def test_changing_is_not(enter: list[str], daemon: Daemon, files: Path) -> None:
     """Each refusal says who lacks what; nothing changes; nothing waits for what never comes."""
     before = picture(daemon.layout)
-    for command, right in CHANGES:
+    for command, lack in CHANGES:
         outcome = as_nobody(enter, daemon.root, command.format(files=files))
-        outcome.refused(1, f"user nobody lacks the authorization {right}", "try: sudo ")
+        outcome.refused(1, f"user nobody {lack}", "try: sudo ")
     assert picture(daemon.layout) == before
 
 
 def test_in_a_file_the_first_change_ends_it(enter: list[str], daemon: Daemon, files: Path) -> None:
     outcome = as_nobody(enter, daemon.root, ["svccfg", "-f", files / "commands"])
-    outcome.refused(1, "lacks the authorization", place=f"{files}/commands:3")
+    outcome.refused(1, f"user nobody {APPLICATION}", place=f"{files}/commands:3")
     assert "config" in outcome.out
 
 
 def test_several_operands_are_refused_one_by_one(enter: list[str], daemon: Daemon) -> None:
     outcome = as_nobody(enter, daemon.root, f"svcadm restart {ALPHA} {IDLE}").clean(1)
-    assert outcome.err.count("lacks the authorization") == 2
+    assert outcome.err.count(f"user nobody {ACT}") == 2
 
 
 def test_a_user_without_a_name(enter: list[str], daemon: Daemon) -> None:
     outcome = execute(daemon.root, f"svcadm restart {ALPHA}", before=become(enter, OTHER))
-    outcome.refused(1, f"user {OTHER} lacks the authorization")
+    outcome.refused(1, f"user {OTHER} {ACT}")
 
 
 def test_unlocking_is_refused(enter: list[str], daemon: Daemon) -> None:

@@ -31,6 +31,10 @@ MAX_UNREAD_BYTES = 4 * 1024 * 1024
 _READ_BYTES = 64 * 1024
 _CALLS_A_TURN = 16
 _CREDENTIALS = struct.Struct("=iII")
+_SO_PEERGROUPS = 59
+"""Not in Python's ``socket``; Linux 4.13, the same number on all but SPARC and PA-RISC."""
+_GROUPS_BYTES = 1024
+"""As much as Python hands over: 256 groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,23 @@ class Peer:
     uid: int
     gid: int
     pid: int
+    groups: tuple[int, ...] | None = None
+    """Supplementary groups; None if the kernel does not tell."""
 
 
 def peer_of(channel: socket.socket) -> Peer:
-    """The credentials of the process that connected."""
+    """The credentials of the process that connected, as they were when it did."""
     data = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, gid = _CREDENTIALS.unpack(data)
-    return Peer(uid, gid, pid)
+    return Peer(uid, gid, pid, _groups_of(channel))
+
+
+def _groups_of(channel: socket.socket) -> tuple[int, ...] | None:
+    try:
+        data = channel.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES)
+    except OSError:
+        return None  # an old kernel, or more groups than fit
+    return struct.unpack(f"={len(data) // 4}I", data)
 
 
 class Call:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from roost.model.properties import PropertyGroup
+from roost.model.protection import is_protected
 
 _MANUAL_PREFIX = "tm_man_"
 
@@ -21,7 +22,11 @@ class Facts:
 
 
 def read_facts(groups: Mapping[str, PropertyGroup]) -> Facts:
-    """Gather the facts from the composed running groups (live ones included)."""
+    """Gather the facts from the composed running groups (live ones included).
+
+    They are for everybody: what a template protects is left out.
+    """
+    groups = {name: group for name, group in groups.items() if not is_protected(group)}
     names = groups.get("tm_common_name")
     common = {n: p.values[0] for n, p in names.properties.items() if p.values} if names else {}
     manuals = tuple(

@@ -77,7 +77,8 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
         **ImportApi(manager).handlers(),
         **LayersApi(manager).handlers(),
     }
-    server = Server(loop, layout.socket, handlers, on_bug=journal.bug)
+    audited = manager.rights.audited(handlers)
+    server = Server(loop, layout.socket, audited, on_bug=journal.bug)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(number, manager.shut_down)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

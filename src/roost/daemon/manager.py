@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from roost.daemon.console import Console
 from roost.daemon.facts import Facts, read_facts
 from roost.daemon.journal import MasterLog
+from roost.daemon.rights import Rights
 from roost.daemon.watchers import GroupWatchers, Subscribers
 from roost.daemon.wire_forms import instance_form, transition_form
 from roost.engine.commands import (
@@ -60,6 +61,7 @@ from roost.fmri import InstanceFmri
 from roost.layout import Layout
 from roost.loop import Loop, Timer
 from roost.model.properties import Property, PropertyGroup, PropertyType, make_group
+from roost.model.protection import Secret
 from roost.repository.port import RepositoryPort, View
 from roost.restarter.leftovers import find_leftovers
 from roost.restarter.ports import RestarterPort
@@ -86,6 +88,7 @@ class Manager:
         self.repository = repository
         self.console = console
         self.journal = journal
+        self.rights = Rights(layout, repository, journal, loop.now)
         self.engine = Engine(os.path.exists)
         self.restarter: RestarterPort
         self.facts: dict[str, Facts] = {}
@@ -312,7 +315,12 @@ class Manager:
             found = self.repository.groups(entity, View.RUNNING, group=group).get(group)
         except RoostError:
             return None
-        return found.values(name) if found is not None and found.has(name) else None
+        if found is None or not found.has(name):
+            return None
+        values = found.values(name)
+        if self.rights.is_protected(entity, group, found):
+            return tuple(map(Secret, values))
+        return values
 
     def _timer_fired(self, fmri: InstanceFmri, timer: int) -> None:
         self._timers.pop(timer, None)
@@ -351,7 +359,7 @@ class Manager:
         properties = [
             _astring("state", node.state.value),
             _astring("next_state", node.next_state.value if node.next_state else "none"),
-            _astring("auxiliary_state", node.reason.aux.value),
+            _astring("auxiliary_state", node.reason.auxiliary_state),
             _astring("auxiliary_fmri", node.reason.cause),
             _time("state_timestamp", self.state_time(fmri)),
             Property(

@@ -11,7 +11,6 @@ from roost.api import typed
 from roost.api.connection import Call
 from roost.api.server import Handler
 from roost.daemon.manager import Manager
-from roost.daemon.rights import require_right
 from roost.daemon.wire_forms import dependency_form, state_word
 from roost.engine.configure import is_enabled, read_config
 from roost.engine.events import (
@@ -40,8 +39,6 @@ from roost.repository.port import Change, ChangeOp, View
 
 Answer = Mapping[str, object]
 
-MANAGE = "solaris.smf.manage"
-MODIFY = "solaris.smf.modify"
 MAX_COMMENT_BYTES = 1024
 
 _ACTIONS = (
@@ -62,6 +59,7 @@ class ManagerApi:
         self._manager = manager
         self._engine = manager.engine
         self._repository = manager.repository
+        self._rights = manager.rights
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by full method name."""
@@ -191,7 +189,7 @@ class ManagerApi:
         self._manager.subscribers.add(call, None)
 
     def _shutdown(self, call: Call) -> Answer | None:
-        require_right(call, MANAGE, "shut svc.startd down")
+        self._rights.require_shutdown(call, "shut svc.startd down")
         if call.more:
             call.reply({"waiting": self._manager.still_up()}, continues=True)
             self._manager.shutdown_callers.add(call, None)
@@ -206,7 +204,7 @@ class ManagerApi:
         fmri = self._known(call)
         action = typed.text(call.parameters, "action")
         self._check_action(fmri, action)
-        require_right(call, MANAGE, f"{action.replace('_', ' ')} {fmri}")
+        self._require_action(call, fmri, action)
         manager = self._manager
         if action in ("enable", "disable"):
             self._set_enabled(call, fmri, action == "enable")
@@ -215,6 +213,17 @@ class ManagerApi:
         else:
             manager.post(self._event(call, fmri, action))
         return {"notes": self._notes(fmri, action)}
+
+    def _require_action(self, call: Call, fmri: str, action: str) -> None:
+        """Enabling for good needs the right to write ``general/enabled``, of whatever else
+        svc.startd writes there with it; all else the right to act.
+        """
+        what = f"{action.replace('_', ' ')} {fmri}"
+        is_temporary = typed.boolean(call.parameters, "temporary", default=False)
+        if action in ("enable", "disable") and not is_temporary:
+            self._rights.require_enabling(call, what, fmri)
+        else:
+            self._rights.require_action(call, what, fmri)
 
     def _notes(self, fmri: str, action: str) -> list[str]:
         node = self._engine.node(fmri)

@@ -9,8 +9,6 @@ from roost.api.connection import Call
 from roost.api.server import Handler
 from roost.daemon.changes import announce, instances_at, settle
 from roost.daemon.manager import Manager
-from roost.daemon.manager_api import MODIFY
-from roost.daemon.rights import require_right
 from roost.errors import InvalidState, InvalidValue, NotFound
 from roost.fmri import is_instance, match_instances, match_services, service_of
 from roost.model.properties import group_to_json, parse_value, property_type
@@ -25,6 +23,7 @@ class RepositoryApi:
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
         self._repository = manager.repository
+        self._rights = manager.rights
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by full method name."""
@@ -73,13 +72,15 @@ class RepositoryApi:
         except ValueError:
             known = ", ".join(view.value for view in View)
             raise InvalidValue(f"use view '{given['view']}'", f"the views are {known}") from None
+        fmri = typed.text(given, "fmri")
         groups = self._repository.groups(
-            typed.text(given, "fmri"),
+            fmri,
             view,
             typed.text(given, "snapshot", default=""),
             typed.optional_text(given, "group"),
         )
-        return {"groups": [group_to_json(group) for group in groups.values()]}
+        shown = self._rights.shown(call, fmri, groups)
+        return {"groups": [group_to_json(group) for group in shown.values()]}
 
     def _snapshots(self, call: Call) -> Answer:
         return {"names": self._repository.snapshots(typed.text(call.parameters, "fmri"))}
@@ -96,17 +97,18 @@ class RepositoryApi:
 
     def _add_service(self, call: Call) -> Answer:
         name = typed.text(call.parameters, "name")
-        require_right(call, MODIFY, f"add service {name}")
+        self._rights.require_modify(call, f"add service {name}", f"svc:/{name}")
         return {"fmri": self._repository.add_service(name)}
 
     def _add_instance(self, call: Call) -> Answer:
         service, name = typed.text(call.parameters, "service"), typed.text(call.parameters, "name")
-        require_right(call, MODIFY, f"add instance {name} to {service}")
+        what = f"add instance {name} to {service}"
+        self._rights.require_modify(call, what, f"{service}:{name}")
         return {"fmri": self._repository.add_instance(service, name)}
 
     def _delete(self, call: Call) -> Answer:
         fmri = typed.text(call.parameters, "fmri")
-        require_right(call, MODIFY, f"delete {fmri}")
+        self._rights.require_modify(call, f"delete {fmri}", fmri)
         if not self._repository.exists(fmri):
             raise NotFound(f"delete {fmri}", "there is no such service or instance", "svcs -a")
         instances = instances_at(self._repository, fmri)
@@ -145,15 +147,17 @@ class RepositoryApi:
     def _add_group(self, call: Call) -> Answer:
         given = call.parameters
         fmri, name = typed.text(given, "fmri"), typed.text(given, "name")
-        require_right(call, MODIFY, f"add property group {name} to {fmri}")
-        kind = typed.text(given, "type")
-        self._repository.add_group(fmri, name, kind, persistent=typed.boolean(given, "persistent"))
+        kind, persistent = typed.text(given, "type"), typed.boolean(given, "persistent")
+        what = f"add property group {name} to {fmri}"
+        self._rights.require_creation(call, what, fmri, name, kind, persistent=persistent)
+        self._repository.add_group(fmri, name, kind, persistent=persistent)
         announce(self._manager, [(fmri, name)])
         return {}
 
     def _delete_group(self, call: Call) -> Answer:
         fmri, name = typed.text(call.parameters, "fmri"), typed.text(call.parameters, "name")
-        require_right(call, MODIFY, f"delete property group {name} of {fmri}")
+        what = f"delete property group {name} of {fmri}"
+        self._rights.require_deletion(call, what, fmri, name)
         self._repository.delete_group(fmri, name)
         announce(self._manager, [(fmri, name)])
         return {}
@@ -161,16 +165,24 @@ class RepositoryApi:
     def _commit(self, call: Call) -> Answer:
         given = call.parameters
         fmri, group = typed.text(given, "fmri"), typed.text(given, "group")
-        require_right(call, MODIFY, f"change {group} of {fmri}")
         expected = None if given.get("generation") is None else typed.integer(given, "generation")
-        changes = [_change(item) for item in typed.records(given, "changes")]
-        generation = self._repository.commit(fmri, group, changes, expected)
+        what = f"change {group} of {fmri}"
+        try:
+            changes = [_change(item) for item in typed.records(given, "changes")]
+            self._rights.require_commit(call, what, fmri, group, changes)
+            generation = self._repository.commit(fmri, group, changes, expected)
+        except InvalidValue:
+            if self._repository.exists(fmri) and self._rights.is_protected(fmri, group):
+                why = "a value does not fit its type; the group is protected, so it is not shown"
+                raise InvalidValue(what, why) from None
+            raise
         announce(self._manager, [(fmri, group)])
         return {"generation": generation}
 
     def _revert(self, call: Call) -> Answer:
         fmri = typed.text(call.parameters, "fmri")
-        require_right(call, MODIFY, f"revert {fmri}")
+        # It sets the service's groups too.
+        self._rights.require_modify(call, f"revert {fmri}", service_of(fmri))
         with self._repository.transaction() as changed:
             self._repository.revert(fmri, typed.text(call.parameters, "snapshot"))
         announce(self._manager, changed)

@@ -218,6 +218,8 @@ class Property:
     name: str
     type: PropertyType
     values: tuple[str, ...] = ()
+    protected: bool = False
+    """The values are there, but withheld (`roost.model.protection`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +283,17 @@ def group_to_json(group: PropertyGroup) -> dict[str, object]:
         "type": group.type,
         "persistent": group.persistent,
         "generation": group.generation,
-        "properties": [
-            {"name": p.name, "type": p.type.value, "values": list(p.values)}
-            for p in group.properties.values()
-        ],
+        "properties": [property_to_json(prop) for prop in group.properties.values()],
     }
+
+
+def property_to_json(prop: Property) -> dict[str, object]:
+    """The wire form of a property: type ``Property`` of the io.roost.Repository interface."""
+    form: dict[str, object] = {
+        "name": prop.name,
+        "type": prop.type.value,
+        "values": list(prop.values),
+    }
+    if prop.protected:
+        form["protected"] = True
+    return form

@@ -46,7 +46,8 @@ class Listener(Protocol):
 
 Lookup = Callable[[str, str], tuple[str, ...] | None]
 """``lookup(entity_fmri_or_empty, "pg/prop")``: values of a property in the running view of
-the instance itself ("") or of another entity; None if there is no such property."""
+the instance itself ("") or of another entity; None if there is no such property. Those of a
+protected group are each a `roost.model.protection.Secret`."""
 
 
 class RestarterPort(Protocol):
@@ -89,8 +90,8 @@ class RestarterPort(Protocol):
         """Write one bracketed, time-stamped line to the instance's log."""
 
     def command_of(self, instance: str, method: MethodName) -> str:
-        """The command of the method as last run: tokens expanded, paths as the manifest says;
-        "" if it ran none.
+        """The command of the method as last run: tokens expanded, but no secrets; paths as the
+        manifest says; "" if it ran none.
         """
 
     def instance_of(self, pid: int) -> str | None:

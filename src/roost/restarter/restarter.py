@@ -27,6 +27,7 @@ from roost.errors import InvalidValue, RoostError
 from roost.layout import Layout
 from roost.loop import Loop
 from roost.model.properties import Groups, PropertyGroup
+from roost.model.protection import WITHHELD, Secret
 from roost.restarter.accounts import Accounts, SystemAccounts, running_identity
 from roost.restarter.context import resolve_context
 from roost.restarter.contracts import ContractId, Contracts, mark_of
@@ -190,7 +191,7 @@ class Restarter:
         return self._logs.tail(instance, lines)
 
     def command_of(self, instance: str, method: MethodName) -> str:
-        """The command of the method as last run, tokens expanded; "" if it ran none."""
+        """The command of the method as last run, as the log tells it; "" if it ran none."""
         record = self._records.get(instance)
         return record.commands.get(method, "") if record is not None else ""
 
@@ -256,10 +257,7 @@ class Restarter:
     ) -> None:
         assert record.run is not None
         name, is_start = method.value, method is MethodName.START
-        answered = self._answering_contract(record, lookup)
-        command = expand(command, instance=record.instance, method=name, lookup=answered)
-        record.commands[method] = command
-        command = self._found_below_root(command)
+        command, told = self._expanded(record, method, command, lookup)
         context = resolve_context(name, groups, self._accounts, self._running_as)
         if is_start:
             self._clear_leftovers(record)
@@ -278,7 +276,7 @@ class Restarter:
         try:
             for note in (*context.notes, *dropped):
                 self._say_once(record.instance, note)
-            self._logs.write_to(log_fd, record.instance, f'Executing {name} method ("{command}").')
+            self._logs.write_to(log_fd, record.instance, f'Executing {name} method ("{told}").')
             pid = self._spawner.spawn(SpawnPlan(command, environment, context, log_fd))
         except OSError as refused:
             # No process to be had (EAGAIN, ENOMEM): as if it had exited with 1, so retryable.
@@ -295,6 +293,24 @@ class Restarter:
         if is_start:
             record.primary, record.start_pid = contract, pid
             record.child_pid = pid if child_model else None
+
+    def _expanded(
+        self, record: _Record, method: MethodName, command: str, lookup: Lookup
+    ) -> tuple[str, str]:
+        """The command to run, and the same for logs and messages: there without secrets."""
+        answered = self._answering_contract(record, lookup)
+        told, whole = (
+            expand(command, instance=record.instance, method=method.value, lookup=each)
+            for each in (_without_secrets(answered), answered)
+        )
+        record.commands[method] = told
+        try:
+            found = self._found_below_root(whole)
+        except InvalidValue as problem:
+            raise InvalidValue(
+                problem.what if told == whole else f"execute {told}", problem.why
+            ) from None
+        return found, found if told == whole else told
 
     def _answering_contract(self, record: _Record, lookup: Lookup) -> Lookup:
         def answer(entity: str, path: str) -> tuple[str, ...] | None:
@@ -436,3 +452,13 @@ class Restarter:
         if (instance, note) not in self._said:
             self._said.add((instance, note))
             self.log(instance, note)
+
+
+def _without_secrets(lookup: Lookup) -> Lookup:
+    def answer(entity: str, path: str) -> tuple[str, ...] | None:
+        values = lookup(entity, path)
+        if values is None:
+            return None
+        return tuple(WITHHELD if isinstance(value, Secret) else value for value in values)
+
+    return answer
