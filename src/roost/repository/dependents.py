@@ -109,7 +109,7 @@ class Dependents:
     def _place(self, source: Entity, dependent: Dependent, file: str) -> bool:
         fmri = target_of(dependent.target)
         assert fmri is not None  # checked with the bundle
-        target = self._store.find(fmri) or self._make(fmri)
+        target = self._store.find(fmri) or self._make(fmri, file)
         self.touched.add(fmri)
         name = dependent.name
         before = self._store.load(target, name)
@@ -137,10 +137,12 @@ class Dependents:
         self.messages.append(f"skipped: {source.fmri} dependent {name}: {why}")
         return False
 
-    def _make(self, fmri: str) -> Entity:
+    def _make(self, fmri: str, file: str) -> Entity:
         name = parse(fmri)
-        service = self._store.find(name.service_fmri) or self._store.add(name.service_fmri)
-        return self._store.add(fmri, service) if name.instance is not None else service
+        service = self._store.find(name.service_fmri)
+        if service is None:
+            service = self._store.add(name.service_fmri, file=file)
+        return self._store.add(fmri, service, file) if name.instance is not None else service
 
     def _take_back(self, source: Entity, name: str, written: str) -> None:
         target = self._store.find(target_of(written) or "")

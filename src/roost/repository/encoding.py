@@ -7,7 +7,7 @@ would refuse; JSON's escapes bring them back unchanged.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from zlib import crc32
 
 from roost.model.properties import Property, PropertyGroup, PropertyType
@@ -63,9 +63,14 @@ def decode_level(text: str) -> dict[str, PropertyGroup]:
     }
 
 
-def row_sum(fields: Iterable[object]) -> int:
-    """The check sum of one row of a group; the rows' sums, added up, are the group's."""
-    return crc32("\0".join(map(str, fields)).encode())
+def row_sum(  # noqa: PLR0917  the columns of a row, in their order
+    name: str, layer: int, kind: str, values: str, masked: int, file: str
+) -> int:
+    """The check sum of one row of a group; the rows' sums, added up, are the group's.
+
+    A claim of the group itself has neither a name nor values.
+    """
+    return crc32(f"{name} {layer} {kind} {values} {masked} {file}".encode())
 
 
 def _properties(found: dict[str, tuple[str, list[str]]]) -> dict[str, Property]:

@@ -36,9 +36,11 @@ MAX_VALUES_CHARS = 16 * 1024
 """Of the values of one property as JSON; the values beyond are only counted."""
 
 _COLUMNS = (
-    "id, txn, time_us, uid, user, program, pid, call, op, fmri, pg, property, layer, holds,"
+    "txn, time_us, uid, user, program, pid, call, op, fmri, pg, property, layer, holds,"
     " protected, old_type, old_values, new_type, new_values, file"
 )
+_INSERT = f"INSERT INTO change ({_COLUMNS}) VALUES ({', '.join('?' * 19)})"  # noqa: S608  no text of others
+_SELECT = f"SELECT id, {_COLUMNS} FROM change"  # noqa: S608  no text of others
 _LAYERS = tuple(Layer)
 _US = 1_000_000
 
@@ -132,8 +134,8 @@ class ChangeLog:
         """Called when a transaction makes its first entry, before it is committed."""
         self._transaction = 0
         self._head: tuple[Parameter, ...] = ()
-        self._fresh: dict[int, str] = {}
-        """Entities that this transaction made, and the file that their entry names."""
+        self._fresh: set[int] = set()
+        """Entities that this transaction made."""
 
     @contextmanager
     def acting(self, source: ActorSource) -> Iterator[None]:
@@ -161,10 +163,10 @@ class ChangeLog:
 
     # --- what was done -------------------------------------------------------------------
 
-    def added(self, entity: int, fmri: str) -> None:
-        """The entity with this row id was made."""
-        self._write([self._row(Op.ADDED, fmri)])
-        self._fresh[entity] = ""
+    def added(self, entity: int, fmri: str, file: str) -> None:
+        """The entity with this row id was made; a file that is imported says so, or a command."""
+        self._write([self._row(Op.ADDED, fmri, file=file)])
+        self._fresh.add(entity)
 
     def deleted(self, fmri: str) -> None:
         """An entity is going away."""
@@ -193,7 +195,6 @@ class ChangeLog:
         number, fmri, service = entity
         self._begin()
         if number in self._fresh:
-            self._name_file(number, fmri, changed)
             return
         told = [(old, new) for old, new in changed if not _is_record(fmri, old, new)]
         rows: list[tuple[Parameter, ...]] = []
@@ -213,15 +214,13 @@ class ChangeLog:
 
     def before(self, entry: int | None, limit: int) -> list[Entry]:
         """At most ``limit`` entries older than one (None: the newest), newest first."""
-        sql = f"SELECT {_COLUMNS} FROM change"  # noqa: S608  a constant of this module
         if entry is None:
-            return self._read(f"{sql} ORDER BY id DESC LIMIT ?", (limit,))
-        return self._read(f"{sql} WHERE id < ? ORDER BY id DESC LIMIT ?", (entry, limit))
+            return self._read(f"{_SELECT} ORDER BY id DESC LIMIT ?", (limit,))
+        return self._read(f"{_SELECT} WHERE id < ? ORDER BY id DESC LIMIT ?", (entry, limit))
 
     def after(self, entry: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries newer than one, oldest first."""
-        sql = f"SELECT {_COLUMNS} FROM change WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608
-        return self._read(sql, (entry, limit))
+        return self._read(f"{_SELECT} WHERE id > ? ORDER BY id LIMIT ?", (entry, limit))
 
     def last(self) -> int:
         """The number of the newest entry; 0 if there is none."""
@@ -290,32 +289,7 @@ class ChangeLog:
 
     def _write(self, rows: Sequence[tuple[Parameter, ...]]) -> None:
         if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            columns = _COLUMNS.removeprefix("id, ")
-            self._db.execute_many(
-                f"INSERT INTO change ({columns}) VALUES ({marks})",  # noqa: S608  constants
-                rows,
-            )
-
-    def _name_file(
-        self,
-        entity: int,
-        fmri: str,
-        changed: Sequence[tuple[LayeredGroup | None, LayeredGroup | None]],
-    ) -> None:
-        """The first file that says something of a new entity is named in its entry."""
-        if self._fresh[entity]:
-            return
-        for _, new in changed:
-            for claim in new.claims.values() if new is not None else ():
-                if claim.file:
-                    self._fresh[entity] = claim.file
-                    self._db.execute(
-                        "UPDATE change SET file = ? WHERE op = 'added' AND id ="
-                        " (SELECT max(id) FROM change WHERE txn = ? AND fmri = ?)",
-                        (claim.file, self._head[0], fmri),
-                    )
-                    return
+            self._db.execute_many(_INSERT, rows)
 
     def _protected_groups(self, service: int) -> frozenset[str]:
         rows = self._db.execute(

@@ -103,7 +103,7 @@ class Importer:
         found = self._store.find(part.fmri)
         if found is not None:
             return _Target(found, part, is_new=False)
-        return _Target(self._store.add(part.fmri, service), part, is_new=True)
+        return _Target(self._store.add(part.fmri, service, self._origin), part, is_new=True)
 
     def _take_previous(self, service: _ServiceTarget) -> None:
         """A picture, before any change, of all instances that were there."""

@@ -130,8 +130,11 @@ class EntityStore:
         sql = "SELECT id, fmri, service FROM entity WHERE service = ? ORDER BY fmri"
         return [Entity(*row) for row in self._db.execute(sql, (service.id,))]
 
-    def add(self, fmri: str, service: Entity | None = None) -> Entity:
-        """Make an empty service, or an instance of ``service``; AlreadyExists if it is there."""
+    def add(self, fmri: str, service: Entity | None = None, file: str = "") -> Entity:
+        """Make an empty service, or an instance of ``service``; AlreadyExists if it is there.
+
+        ``file`` is the one that names it, "" for commands.
+        """
         if self.find(fmri) is not None:
             raise AlreadyExists(f"add {fmri}", "it is there already")
         parent = service.id if service else None
@@ -140,7 +143,7 @@ class EntityStore:
             " RETURNING id",
             (fmri, parent),
         )
-        self._log.added(rows[0][0], fmri)
+        self._log.added(rows[0][0], fmri, file)
         return Entity(rows[0][0], fmri, parent)
 
     def remove(self, entity: Entity) -> None:
@@ -210,12 +213,12 @@ class EntityStore:
                 claims[_LAYERS[layer]] = Claim(kind, bool(masked), file)
                 left = sums.get(name, stored)
                 if left is not None:
-                    sums[name] = left - row_sum((layer, kind, masked, file))
+                    sums[name] = left - row_sum("", layer, kind, "", masked, file)
             for pg, name, layer, kind, values, masked, file in properties:
                 cells = found[pg][2].setdefault(_LAYERS[layer], {})
                 cells[name] = Cell(type_named(kind), decode_values(values), bool(masked), file)
                 if pg in sums:
-                    sums[pg] -= row_sum((name, layer, kind, values, masked, file))
+                    sums[pg] -= row_sum(name, layer, kind, values, masked, file)
             for name, left in sums.items():
                 if left:
                     raise ValueError(f"the check sum of group {name} is wrong")
@@ -291,13 +294,13 @@ class EntityStore:
             for layer, claim in group.claims.items():
                 said = (int(layer), claim.type, int(claim.masked), claim.file)
                 claims.append((entity, group.name, *said))
-                total += row_sum(said)
+                total += row_sum("", said[0], said[1], "", said[2], said[3])
             for layer, of_layer in group.cells.items():
                 for name, cell in of_layer.items():
                     values = encode_values(cell.values)
                     row = (name, int(layer), cell.type.value, values, int(cell.masked), cell.file)
                     cells.append((entity, group.name, *row))
-                    total += row_sum(row)
+                    total += row_sum(*row)
             names.append((entity, group.name, group.generation, total))
         self._db.execute_many("INSERT INTO property_group VALUES (?, ?, ?, ?)", names)
         self._db.execute_many("INSERT INTO group_layer VALUES (?, ?, ?, ?, ?, ?)", claims)
