@@ -12,7 +12,8 @@ from roost.errors import Conflict, RepositoryDamaged
 from roost.layout import Layout
 from roost.model.bundle import Dependent
 from roost.repository import Repository, history
-from roost.repository.history import Actor, Entry, Op, Said
+from roost.repository.differences import Said
+from roost.repository.history import Actor, Entry, Op
 from roost.repository.layers import Layer
 from roost.repository.port import Change, ChangeOp
 from roost.repository.schema import PERSISTENT
