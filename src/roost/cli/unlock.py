@@ -10,7 +10,7 @@ from typing import Any, cast
 from roost.api import typed
 from roost.api.client import Client
 from roost.cli.command import HELP, ROOT, Parsed, Syntax, layout_of, print_error, run
-from roost.cli.output import plain
+from roost.cli.output import localised
 from roost.cli.prompt import PASSPHRASE_FD, Asker, asker_of
 from roost.cli.replies import InstanceView, instances_of, matches_of
 from roost.errors import InvalidState, NotFound, RoostError
@@ -91,7 +91,7 @@ def _unlock(client: Client, layout: Layout, fmri: str, asker: Asker) -> None:
                     raise
                 print(f"{problem.why}; try again", file=sys.stderr)
                 continue
-        name = plain(view.common_names.get("C", ""))
+        name = localised(view.common_names)
         print(f"{fmri} is {view.state}" + (f" ({name})" if name else ""))
         return
 

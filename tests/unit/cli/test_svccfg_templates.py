@@ -442,6 +442,10 @@ def test_the_repository_is_asked_once_and_may_be_absent() -> None:
     assert lookup(GLOBAL) == lookup(GLOBAL) == general("application", "all")
     assert lookup(MASTER) == {}
     assert asked == [GLOBAL, MASTER]
+    data = manifest("").replace(b'name="site/x"', b'name="system/svc/restarter"')
+    with_it = elsewhere(Here(), [read_bundle(data)])
+    assert set(with_it(MASTER)) >= {"config", "tm_common_name"}
+    assert with_it(GLOBAL) == general("application", "all")
 
     class Nowhere(Here):
         def find(self, pattern: str) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
 from typing import Protocol
 
@@ -303,18 +302,28 @@ class Repository(Protocol):
         """The entity's own groups."""
 
 
-def elsewhere(repository: Repository) -> Lookup:
-    """Looks up restarters and the global service in the repository, each once.
+def elsewhere(repository: Repository, bundles: Iterable[Bundle] = ()) -> Lookup:
+    """Looks up restarters and the global service: in ``bundles``, which are about to be imported
+    too, else in the repository, where each is read once when it is there.
 
     Without an svc.startd nothing is found: a file can be validated anywhere.
     """
+    known: dict[str, Groups] = {
+        f"svc:/{service.name}": _by_name(service.groups)
+        for bundle in bundles
+        for service in bundle.services
+    }
 
-    @cache
     def groups_of(fmri: str) -> Groups:
-        try:
-            return repository.groups(fmri) if fmri in repository.find(fmri) else {}
-        except DaemonNotRunning:
-            return {}
+        if fmri not in known:
+            try:
+                found = fmri in repository.find(fmri)
+            except DaemonNotRunning:
+                found = False
+            if not found:
+                return {}
+            known[fmri] = repository.groups(fmri)
+        return known[fmri]
 
     return groups_of
 
