@@ -13,6 +13,7 @@ from roost.daemon.manager import Manager
 from roost.model.bundle import Bundle, BundleType
 from roost.model.bundle_json import bundle_from_json, bundle_to_json
 from roost.model.properties import PropertyGroup
+from roost.repository.port import FileReport, ImportReport, SourceFile
 
 Answer = Mapping[str, object]
 
@@ -29,6 +30,8 @@ class ImportApi:
         """The handlers by full method name."""
         ours: dict[str, Handler] = {
             "Import": self._import,
+            "ImportFiles": self._import_files,
+            "Withdraw": self._withdraw,
             "ImportedFiles": self._imported_files,
             "ForgetFile": self._forget_file,
             "Export": self._export,
@@ -79,10 +82,46 @@ class ImportApi:
             )
             self._manager.take_running(report.instances)
         settle(self._manager, report.instances, changed)
-        return {
-            "report": {
-                "services": list(report.services),
-                "instances": list(report.instances),
-                "messages": list(report.messages),
-            }
-        }
+        return {"report": _form(report)}
+
+    def _import_files(self, call: Call) -> Answer:
+        given = typed.records(call.parameters, "files")
+        self._rights.require_modify(call, f"import {len(given)} files")
+        files = [self._source(item) for item in given]
+        with self._repository.transaction() as changed:
+            reports = self._repository.import_files(files)
+            instances = {fmri for each in reports for fmri in each.report.instances}
+            self._manager.take_running(sorted(instances))
+        settle(self._manager, sorted(instances), changed)
+        return {"reports": [_file_form(each) for each in reports]}
+
+    def _source(self, item: Mapping[str, object]) -> SourceFile:
+        file = typed.text(item, "file")
+        return SourceFile(
+            file,
+            lambda: bundle_from_json(item.get("bundle")),
+            typed.text(item, "hash"),
+            self._manager.layout.is_delivered(file),
+        )
+
+    def _withdraw(self, call: Call) -> Answer:
+        files = typed.texts(call.parameters, "files")
+        self._rights.require_modify(call, f"withdraw {len(files)} files")
+        with self._repository.transaction() as changed:
+            unsupported = self._repository.withdraw_files(files)
+        self._manager.watchers.changed(changed)
+        return {"unsupported": unsupported}
+
+
+def _form(report: ImportReport) -> dict[str, object]:
+    """Type ImportReport."""
+    return {
+        "services": list(report.services),
+        "instances": list(report.instances),
+        "messages": list(report.messages),
+    }
+
+
+def _file_form(each: FileReport) -> dict[str, object]:
+    """Type FileReport."""
+    return {"file": each.file, **_form(each.report), "error": each.error}

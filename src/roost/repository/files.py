@@ -45,7 +45,7 @@ class FileRecords:
         """Record the hash (SHA-256 in hex) of a file that says something in ``layer``."""
         entity = self._store.find(HASH_SERVICE)
         if entity is None:
-            entity = self._store.add(HASH_SERVICE)
+            entity = self._store.add(HASH_SERVICE, file=origin_of(file))
         name = self._name_of(entity, file)
         properties = [
             Property(_HASH, PropertyType.OPAQUE, (parse_value(PropertyType.OPAQUE, digest),)),
