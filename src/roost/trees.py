@@ -33,8 +33,8 @@ class Changes:
 
     manifests: tuple[str, ...] = ()
     """New or changed, in the order of import."""
-    unchanged: int = 0
-    """Number of the other manifests."""
+    unchanged: tuple[str, ...] = ()
+    """The other manifests."""
     gone: tuple[str, ...] = ()
     """Manifests that were imported and are there no more, though their tree is."""
     layers: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ def changes(layout: Layout, known: Mapping[str, str]) -> Changes:
     """
     unlisted: list[tuple[str, str]] = []
     present = _in_order(layout.manifest_directories, unlisted)
-    changed = tuple(path for path in present if _has_changed(path, known))
+    changed = dict.fromkeys(path for path in present if _has_changed(path, known))
     layers = tuple(
         layer
         for layer, files in standard_profiles(layout, unlisted).items()
@@ -63,8 +63,8 @@ def changes(layout: Layout, known: Mapping[str, str]) -> Changes:
         or any(is_gone(layout, path) for path in _imported_profiles(layout, layer, known))
     )
     return Changes(
-        changed,
-        len(present) - len(changed),
+        tuple(changed),
+        tuple(path for path in present if path not in changed),
         tuple(_gone(layout, known, set(present), unlisted)),
         layers,
         tuple(unlisted),
@@ -76,6 +76,14 @@ def bundles_below(directory: str, unlisted: list[tuple[str, str]]) -> list[str]:
     last, since they speak of all others. ``unlisted`` grows as `Changes.unlisted` says.
     """
     return _in_order((directory,), unlisted)
+
+
+def bundles_at(paths: Iterable[str]) -> list[str]:
+    """The files named, and the bundles below the directories named, those in order."""
+    found: list[str] = []
+    for path in paths:
+        found += bundles_below(path, []) if os.path.isdir(path) else [path]
+    return found
 
 
 def standard_profiles(

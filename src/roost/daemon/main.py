@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
+from roost import trees
 from roost.api.server import Server
 from roost.daemon import startup
 from roost.daemon.console import Console
@@ -87,8 +88,8 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
 
     if milestone == "none":
         journal.write("Milestone none: no service is started.")
-    elif changed := startup.changed_trees(layout, repository):
-        manager.import_then_boot(startup.import_command(layout, changed))
+    elif trees.changes(layout, repository.imported_files()).any:
+        manager.import_then_boot()
     else:
         loop.call_soon(manager.boot)
     if ready_fd is not None:

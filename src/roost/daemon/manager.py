@@ -69,7 +69,10 @@ from roost.restarter.ports import RestarterPort
 RUNNING = "running"
 TELL_WAITING_S = 0.2
 EARLY_IMPORT = "svc:/system/early-manifest-import:default"
-"""Pseudo instance whose start method imports manifests before anything else starts."""
+"""Pseudo instance whose start method brings the repository to what the standard manifests and
+profiles say, before anything else starts.
+"""
+IMPORT_METHOD = "/lib/svc/method/manifest-import"
 
 
 class Manager:
@@ -111,9 +114,9 @@ class Manager:
 
     # --- configuration comes in ---------------------------------------------------------
 
-    def import_then_boot(self, command: str) -> None:
-        """Run ``command`` (it imports manifests through the API), and boot when it has ended."""
-        start = make_group("start", "method", [_astring("exec", command)])
+    def import_then_boot(self) -> None:
+        """Import what is new, through the API, and boot when that has ended."""
+        start = make_group("start", "method", [_astring("exec", IMPORT_METHOD)])
         self.restarter.run_method(
             EARLY_IMPORT, MethodName.START, {"start": start}, lambda _entity, _path: None
         )
@@ -473,6 +476,8 @@ class Manager:
             self.console.take_from_methods()
             self._report_failure(instance, method, status)
         if instance == EARLY_IMPORT:
+            if status.message:
+                self.console.say(f"{status.message} (see {self.layout.log_of(instance)})")
             self.boot()
         else:
             self.post(MethodExited(self.loop.now(), fmri, method, status))

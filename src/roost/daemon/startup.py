@@ -5,19 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shlex
 import sys
-from collections.abc import Iterator
 
 import roost
 from roost.errors import AlreadyExists, StorageFull, SystemCallFailed, SystemRefused
-from roost.hashing import sha256_of
 from roost.layout import ROOT_VARIABLE, Layout
-from roost.repository.port import RepositoryPort
 
 _DIRECTORIES = ("/etc/svc", "/run/roost", "/var/svc/log")
 _INHERITED = ("TZ", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_TIME", "LC_COLLATE")
-MAX_TREE_DEPTH = 24
 
 
 def make_directories(layout: Layout) -> None:
@@ -94,38 +89,6 @@ def _copy_if_other(source: str, directory: str, name: str) -> None:
         file.write(content)
     os.chmod(f"{target}.new", mode)
     os.replace(f"{target}.new", target)
-
-
-def changed_trees(layout: Layout, repository: RepositoryPort) -> list[str]:
-    """The standard manifest trees that hold a file which is new or changed since its import."""
-    known = repository.imported_files()
-    return [
-        tree
-        for tree in layout.manifest_directories
-        if any(known.get(path) != _digest(path) for path in _manifests_below(tree))
-    ]
-
-
-def _manifests_below(tree: str) -> Iterator[str]:
-    for directory, inner, names in os.walk(tree):
-        if directory.count(os.sep) - tree.count(os.sep) >= MAX_TREE_DEPTH:
-            inner.clear()
-        for name in names:
-            if name.endswith(".xml"):
-                yield os.path.join(directory, name)
-
-
-def _digest(path: str) -> str:
-    try:
-        return sha256_of(path)
-    except OSError:
-        return ""
-
-
-def import_command(layout: Layout, trees: list[str]) -> str:
-    """The shell command that imports what changed in these trees; for a method's ``exec``."""
-    words = [sys.executable, "-m", "roost.cli.svccfg", "-R", layout.root]
-    return shlex.join([*words, "import", "--changed", *sorted(trees)]).replace("%", "%%")
 
 
 def method_environment(layout: Layout) -> dict[str, str]:

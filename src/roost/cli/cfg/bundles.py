@@ -1,4 +1,4 @@
-"""Subcommands about service bundles: import, validate, export, inventory.
+"""Subcommands about service bundles: validate, export, inventory; and how a file is read.
 
 The XML reader is loaded only here, and only when a subcommand needs it.
 """
@@ -6,38 +6,16 @@ The XML reader is loaded only here, and only when a subcommand needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from shlex import quote
 
 from roost.api import typed
 from roost.cli.cfg.session import Call, Command, Session
-from roost.cli.cfg.templates import Lookup, bundle_problems, elsewhere, entity_problems
-from roost.errors import ManifestError, NotFound, RequestError
+from roost.cli.cfg.templates import bundle_problems, elsewhere, entity_problems
+from roost.errors import ManifestError, NotFound
 from roost.fmri import is_instance, service_of
 from roost.hashing import sha256_of
 from roost.model.bundle import Bundle, BundleType, ServiceBundle
-
-CHECK_HASH_VARIABLE = "SVCCFG_CHECKHASH"
-"""Set and not empty, it makes import skip unchanged files, like ``--changed``."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A manifest's file and what it holds."""
-
-    path: str
-    digest: str
-    """SHA-256, in hex."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What became of the files of one import."""
-
-    imported: list[dict[str, object]] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    failed: list[dict[str, str]] = field(default_factory=list)
 
 
 def digest_of(path: str) -> str:
@@ -79,56 +57,6 @@ def _check_readable(act: str, path: str) -> None:
         raise _unreadable(act, path, getattr(problem, "strerror", None)) from None
 
 
-def files_below(paths: Sequence[str]) -> Iterator[str]:
-    """The files named, and the ``*.xml`` below the directories named, each directory sorted.
-
-    What lies in a ``site`` directory comes last: a site's files speak of all others.
-    """
-    for path in paths:
-        if not os.path.isdir(path):
-            yield path
-            continue
-        found = [
-            os.path.join(place, name)
-            for place, _, names in os.walk(path)
-            for name in names
-            if name.endswith(".xml")
-        ]
-        yield from sorted(found, key=lambda one: (_is_site(one, path), one))
-
-
-def _is_site(path: str, top: str) -> bool:
-    return "site" in os.path.relpath(path, top).split(os.sep)[:-1]
-
-
-def _import(session: Session, call: Call) -> None:
-    paths = list(files_below(call.operands))
-    is_many = len(paths) != 1 or os.path.isdir(call.operands[0])
-    only_changed = "--changed" in call.options or bool(os.environ.get(CHECK_HASH_VARIABLE))
-    known = _imported_files(session) if only_changed else {}
-    strict = "-V" in call.options
-    lookup = elsewhere(session.store)
-    tally = _Tally()
-    for path in paths:
-        try:
-            file = _File(os.path.abspath(path), digest_of(path))
-            if known.get(file.path) == file.digest:
-                tally.unchanged.append(file.path)
-            else:
-                tally.imported.append(_import_file(session, path, file, lookup, strict=strict))
-        except RequestError as problem:
-            if not is_many:
-                raise
-            session.failed = True
-            session.note(problem.message)
-            tally.failed.append({"file": os.path.abspath(path), "error": problem.message})
-    _tell(session, call, tally, is_many=is_many)
-
-
-def _imported_files(session: Session) -> dict[str, str]:
-    return typed.text_map(session.store.call("Repository.ImportedFiles"), "hashes")
-
-
 def store_bundle(
     session: Session, bundle: Bundle, file: str = "", digest: str = ""
 ) -> tuple[list[str], list[str]]:
@@ -142,38 +70,6 @@ def store_bundle(
     for message in typed.texts(report, "messages"):
         session.note(message)
     return typed.texts(report, "services"), typed.texts(report, "instances")
-
-
-def _import_file(
-    session: Session, path: str, file: _File, lookup: Lookup, *, strict: bool
-) -> dict[str, object]:
-    bundle = read(session, path, BundleType.MANIFEST, BundleType.PROFILE, act="import")
-    if bundle.type is BundleType.PROFILE:
-        from roost.cli.cfg.profiles import apply_profiles  # noqa: PLC0415  it builds on this one
-
-        session.note(f"{path} is a profile: applied to what exists.")
-        applied = apply_profiles(session, [(path, bundle)])
-        return {"file": file.path, "services": [], "instances": applied}
-    found = bundle_problems(bundle, lookup)
-    if found and strict:
-        raise ManifestError(f"import {path}", "\n    ".join(("its templates say:", *found)))
-    for problem in found:
-        session.note(f"{path}: {problem}")
-    services, instances = store_bundle(session, bundle, file.path, file.digest)
-    for fmri in services:
-        session.remark(f"{fmri} imported from {path}.")
-    for fmri in instances:
-        session.remark(f"{fmri} refreshed.")
-    return {"file": file.path, "services": services, "instances": instances}
-
-
-def _tell(session: Session, call: Call, tally: _Tally, *, is_many: bool) -> None:
-    if call.as_json:
-        session.say_json(imported=tally.imported, unchanged=tally.unchanged, failed=tally.failed)
-    elif is_many:
-        done, failed, same = len(tally.imported), len(tally.failed), len(tally.unchanged)
-        unchanged = f", {same} unchanged" if same else ""
-        session.say(f"Loaded {done} service descriptions{unchanged}, {failed} failed.")
 
 
 def _validate(session: Session, call: Call) -> None:
@@ -282,14 +178,6 @@ def _inventory(session: Session, call: Call) -> None:
 
 
 COMMANDS = (
-    Command(
-        "import [-V] [--changed] PATH ...",
-        "store manifests; --changed: what is new; -V: heed templates",
-        _import,
-        (1, None),
-        flags="V",
-        words=("--changed", "--json"),
-    ),
     Command(
         "validate [FILE | FMRI]", "check a bundle, or an instance as it runs", _validate, (0, 1)
     ),

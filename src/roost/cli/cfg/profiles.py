@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from roost.cli.cfg.bundles import files_below, print_bundle, read
+from roost import trees
+from roost.cli.cfg.bundles import print_bundle, read
 from roost.cli.cfg.entities import refresh
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.store import Change
@@ -32,7 +33,7 @@ def _apply(session: Session, call: Call) -> None:
     # All files are read before the first is applied: a bad one must not leave half a set.
     profiles = [
         (path, read(session, path, BundleType.PROFILE, act="apply"))
-        for path in files_below(call.operands)
+        for path in trees.bundles_at(call.operands)
     ]
     for path, bundle in profiles:
         _check(path, bundle)

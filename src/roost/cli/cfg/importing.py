@@ -1,0 +1,129 @@
+"""Subcommand import: files that somebody names are stored, all manifests of one call together.
+
+With ``--standard`` it is the pass over the standard trees (`standard`), which svc.startd and
+svc:/system/manifest-import run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+from roost import trees
+from roost.api import typed
+from roost.cli.cfg import standard
+from roost.cli.cfg.lexer import WrongArguments
+from roost.cli.cfg.profiles import apply_profiles
+from roost.cli.cfg.session import Call, Command, Session
+from roost.cli.cfg.sources import (
+    Fates,
+    Source,
+    heed_templates,
+    layers_about,
+    make_due,
+    make_layer,
+    open_progress,
+    read_source,
+    store_manifests,
+)
+from roost.cli.cfg.templates import elsewhere
+from roost.errors import RequestError
+from roost.layout import Layout
+from roost.model.bundle import BundleType
+
+CHECK_HASH_VARIABLE = "SVCCFG_CHECKHASH"
+"""Set and not empty, it makes import pass over files that are what they were."""
+
+
+def _import(session: Session, call: Call) -> None:
+    is_standard = "--standard" in call.options
+    if is_standard == bool(call.operands):
+        raise WrongArguments(call.command.usage)
+    strict = "-V" in call.options or session.strict
+    with open_progress(call.options.get("-p")) or nullcontext() as progress:
+        fates = Fates(session, progress)
+        if is_standard:
+            standard.run_pass(session, fates, strict=strict)
+            standard.tell(session, fates, as_json=call.as_json)
+        else:
+            _import_named(session, call, fates, strict=strict)
+
+
+def _import_named(session: Session, call: Call, fates: Fates, *, strict: bool) -> None:
+    paths = trees.bundles_at(call.operands)
+    is_many = len(paths) != 1 or os.path.isdir(call.operands[0])
+    known = _known(session)
+    heeds_hashes = bool(os.environ.get(CHECK_HASH_VARIABLE))
+    sources: list[Source] = []
+    lookup = elsewhere(session.store)
+    for path in paths:
+        try:
+            source = read_source(
+                session, path, BundleType.MANIFEST, BundleType.PROFILE, act="import"
+            )
+            if heeds_hashes and known.get(source.path) == source.digest:
+                fates.skip(source.path)
+                continue
+            if source.bundle.type is BundleType.MANIFEST:
+                heed_templates(session, source, lookup, strict=strict)
+            sources.append(source)
+        except RequestError as problem:
+            if not is_many:
+                raise
+            fates.fail(os.path.abspath(path), problem.message)
+    _store(session, sources, known, fates)
+    _tell(session, call, fates, is_many=is_many)
+
+
+def _known(session: Session) -> dict[str, str]:
+    return typed.text_map(session.store.call("Repository.ImportedFiles"), "hashes")
+
+
+def _store(
+    session: Session, sources: Sequence[Source], known: dict[str, str], fates: Fates
+) -> None:
+    """Manifests in one call, then the standard profiles that speak of them, then profiles."""
+    manifests = [one for one in sources if one.bundle.type is BundleType.MANIFEST]
+    if manifests:
+        _warn_of_standard_places(session, manifests)
+        named = {f"svc:/{service.name}" for one in manifests for service in one.bundle.services}
+        layers = layers_about(session, named)
+        make_due(session, layers, known)
+        store_manifests(session, manifests, fates)
+        for layer in layers:
+            make_layer(session, layer, known, fates)
+    for source in sources:
+        if source.bundle.type is BundleType.PROFILE:
+            session.note(f"{source.path} is a profile: applied to what exists.")
+            changed = apply_profiles(session, [(source.path, source.bundle)])
+            fates.load(source.path, [], changed)
+
+
+def _warn_of_standard_places(session: Session, sources: Sequence[Source]) -> None:
+    layout = Layout(session.root)
+    for source in sources:
+        if layout.is_delivered(source.path):
+            session.note(
+                f"{source.path} lies in a standard place; "
+                "'svcadm restart manifest-import' imports what is new there"
+            )
+
+
+def _tell(session: Session, call: Call, fates: Fates, *, is_many: bool) -> None:
+    if call.as_json:
+        fates.tell_json()
+    elif is_many:
+        session.say(fates.counts())
+
+
+COMMANDS = (
+    Command(
+        "import [-V] [-p PROGRESSFILE] [--standard] [PATH ...]",
+        "store manifests; --standard: what is new in the standard trees; -V: heed templates",
+        _import,
+        (0, None),
+        flags="Vp:",
+        words=("--standard", "--json"),
+    ),
+)
