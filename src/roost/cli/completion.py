@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from roost.cli import storage, svcadm, svccfg, svcprop, svcs
+from roost.cli.cfg.notifying import EVENTS
 from roost.cli.cfg.session import Command
 from roost.cli.cfg.table import COMMANDS
 from roost.cli.columns import COLUMNS, STATE_ORDER
@@ -31,6 +32,7 @@ KINDS: Mapping[str, str] = {
     "COMMAND": "command",
     "COMMENT": "text",
     "DIR": "directory",
+    "EVENTS": "event",
     "FD": "text",
     "FIELDS": "field",
     "FILE": "file",
@@ -41,6 +43,7 @@ KINDS: Mapping[str, str] = {
     "METHOD": "text",
     "MILESTONE": "text",
     "N": "text",
+    "NOTIFICATION": "text",
     "NAME": "text",
     "P": "text",
     "PATH": "file",
@@ -66,6 +69,7 @@ ARGUMENTS: Mapping[str, str] = {**KINDS, "FMRI": "entity"}
 WORDS: Mapping[str, tuple[str, ...]] = {
     "column": tuple(name.lower() for name in COLUMNS),
     "command": tuple(command.name for command in COMMANDS),
+    "event": EVENTS,
     "field": tuple(FIELDS),
     "layer": LAYER_WORDS,
     "milestone": MILESTONES,
@@ -80,8 +84,11 @@ _SVCCFG_OPERANDS: Mapping[str, tuple[str, ...]] = {
     "listpg": ("property",),
     "delpg": ("property",),
     "listprop": ("property",),
+    "listcust": ("property",),
+    "delcust": ("property",),
     "selectsnap": ("snapshot",),
     "revert": ("snapshot",),
+    "setnotify": ("event", "text"),
 }
 """Operands of svccfg whose name in the usage does not say what they are."""
 
@@ -165,7 +172,7 @@ def operand_kinds(form: str) -> tuple[str, ...]:
 
 def _svccfg_level(command: Command) -> Level:
     flags = re.findall(r"\w:?", command.flags)
-    options = [Option(f"-{flag[0]}", "", "METHOD" if flag[1:] else "") for flag in flags]
+    options = [Option(f"-{flag[0]}", "", _argument_of(flag, command.usage)) for flag in flags]
     options += [Option(word, "") for word in command.words]
     _, _, form = command.usage.partition(" ")
     kinds = _SVCCFG_OPERANDS.get(command.name)
@@ -174,6 +181,12 @@ def _svccfg_level(command: Command) -> Level:
         if command.name in ("validate", "select", "delete"):
             kinds = ("entity",)
     return Level(("svccfg", command.name), command.summary, tuple(options), kinds)
+
+
+def _argument_of(flag: str, usage: str) -> str:
+    """The name that the usage line gives to the argument of a flag (``l:``); "" if it has none."""
+    found = re.search(rf"\[-{flag[0]} ([A-Z]+)\]", usage) if flag[1:] else None
+    return found[1] if found else ""
 
 
 def _usage_options(usage: str) -> tuple[Option, ...]:

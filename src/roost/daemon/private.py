@@ -20,6 +20,7 @@ from roost.api.server import Handler, Server
 from roost.daemon.console import Console
 from roost.daemon.import_api import ImportApi
 from roost.daemon.journal import MasterLog
+from roost.daemon.layers_api import LayersApi
 from roost.daemon.manager import Manager
 from roost.daemon.repository_api import RepositoryApi
 from roost.errors import InvalidState, NotAllowed, NotFound
@@ -79,6 +80,7 @@ def _serve(layout: PrivateLayout, ready_fd: int | None) -> None:
     handlers: dict[str, Handler] = {
         **RepositoryApi(keeper).handlers(),
         **ImportApi(keeper).handlers(),
+        **LayersApi(keeper).handlers(),
         "io.roost.Manager.Act": lambda call: _act(keeper, call),
     }
     server = Server(loop, layout.socket, handlers, on_bug=journal.bug)

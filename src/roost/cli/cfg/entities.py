@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from roost import fmri as names
 from roost.api import typed
+from roost.cli.cfg.layers import layers_of, table_lines, wanted_layers
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.values import glob_matcher
+from roost.cli.prop_layers import ALL, CURRENT
 from roost.errors import AlreadyExists, InvalidName, InvalidState
 from roost.fmri import is_instance, service_of
 
@@ -37,11 +39,33 @@ def children(session: Session) -> list[str]:
 def _list(session: Session, call: Call) -> None:
     matcher = glob_matcher(call.operand(0) or "*")
     found = [name for name in children(session) if matcher.match(name)]
-    if call.as_json:
+    if "-l" in call.options:
+        _list_layers(session, call, found)
+    elif call.as_json:
         session.say_json(children=found)
     else:
         for name in found:
             session.say(name)
+
+
+def _list_layers(session: Session, call: Call, names_below: Iterable[str]) -> None:
+    """Each child with the layers that have anything of it."""
+    wanted = wanted_layers(call)
+    parent = "svc:/" if session.selection is None else f"{session.selection}:"
+    rows = []
+    for name in names_below:
+        if not name.startswith(":"):
+            layers = layers_of(session, f"{parent}{name}")
+            rows += [
+                [name, layer]
+                for layer in layers
+                if ALL in wanted or layer in wanted or (CURRENT in wanted and layer == layers[-1])
+            ]
+    if call.as_json:
+        session.say_json(children=[{"name": name, "layer": layer} for name, layer in rows])
+        return
+    for line in table_lines(rows):
+        session.say(line)
 
 
 def _add(session: Session, call: Call) -> None:
@@ -90,7 +114,14 @@ def refresh(session: Session, instances: Iterable[str]) -> None:
 COMMANDS = (
     Command("select NAME | FMRI", "make a service or instance the selection", _select, (1, 1)),
     Command("unselect", "go up: to the service, to the scope", _unselect),
-    Command("list [PATTERN]", "what lies below the selection", _list, (0, 1), words=("--json",)),
+    Command(
+        "list [-l LAYERS] [PATTERN]",
+        "what lies below the selection; -l: in a layer, or all",
+        _list,
+        (0, 1),
+        flags="l:",
+        words=("--json",),
+    ),
     Command(
         "add NAME", "add a service, or an instance of the selected one", _add, (1, 1), modifies=True
     ),

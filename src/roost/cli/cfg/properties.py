@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roost.cli.cfg.layers import (
+    chosen,
+    is_layered,
+    layered,
+    path_of,
+    rows_of,
+    show,
+    wanted_fields,
+)
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.store import Change, put
 from roost.cli.cfg.values import (
@@ -19,6 +28,7 @@ from roost.cli.cfg.values import (
     settled,
     without_matching,
 )
+from roost.cli.prop_layers import group_types
 from roost.errors import InvalidName, NotFound
 from roost.fmri import check_name
 from roost.model.properties import Property, PropertyGroup, group_to_json
@@ -30,6 +40,9 @@ def _groups(session: Session, call: Call) -> list[PropertyGroup]:
 
 
 def _listpg(session: Session, call: Call) -> None:
+    if is_layered(call):
+        _list_layered(session, call, with_properties=False)
+        return
     matcher = glob_matcher(call.operand(0) or "*")
     found = [group for group in _groups(session, call) if matcher.match(group.name)]
     if call.as_json:
@@ -42,12 +55,22 @@ def _listpg(session: Session, call: Call) -> None:
 
 
 def _listprop(session: Session, call: Call) -> None:
+    if is_layered(call):
+        _list_layered(session, call, with_properties=True)
+        return
     rows = chosen_rows(_groups(session, call), call.operand(0))
     if call.as_json:
         session.say_json(groups=_json_rows(rows))
         return
     for line in property_lines(rows):
         session.say(line)
+
+
+def _list_layered(session: Session, call: Call, *, with_properties: bool) -> None:
+    fields = wanted_fields(call)
+    found = layered(session, call)
+    meant = [said for said in chosen(found, call.operand(0)) if with_properties or not said.name]
+    show(session, call, rows_of(meant, path_of, group_types(found)), fields)
 
 
 def _json_rows(rows: Sequence[tuple[PropertyGroup, Property | None]]) -> list[dict[str, object]]:
@@ -156,7 +179,14 @@ _SETPROP = "setprop GROUP/PROPERTY = [TYPE:] VALUE | = [TYPE:] (VALUE ...)"
 _ADDPROPVALUE = "addpropvalue GROUP/PROPERTY [TYPE:] VALUE"
 
 COMMANDS = (
-    Command("listpg [PATTERN]", "property groups", _listpg, (0, 1), words=("--json",)),
+    Command(
+        "listpg [-l LAYERS] [PATTERN]",
+        "property groups; -l: of a layer, or all",
+        _listpg,
+        (0, 1),
+        flags="l:",
+        words=("--json",),
+    ),
     Command(
         "addpg NAME TYPE [P]",
         "add a property group; P: not persistent",
@@ -166,10 +196,11 @@ COMMANDS = (
     ),
     Command("delpg NAME", "delete a property group", _delpg, (1, 1), modifies=True),
     Command(
-        "listprop [PATTERN]",
-        "groups and properties; PATTERN is GROUP or GROUP/PROPERTY",
+        "listprop [-l LAYERS] [-f] [-o FIELDS] [PATTERN]",
+        "groups and properties; -l: of a layer, or all; -f: with files",
         _listprop,
         (0, 1),
+        flags="l:fo:",
         words=("--json",),
     ),
     Command(_SETPROP, "give a property its values", _setprop, own_grammar=True, modifies=True),

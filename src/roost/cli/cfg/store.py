@@ -61,7 +61,7 @@ class Store:
         if self._caller is not None:
             self._caller.close()
 
-    def call(self, method: str, **parameters: object) -> dict[str, Any]:
+    def call(self, method: str, /, **parameters: object) -> dict[str, Any]:
         """Call a method of svc.startd."""
         if self._caller is None:
             self._caller = self._connect()
