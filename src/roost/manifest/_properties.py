@@ -14,6 +14,8 @@ from roost.manifest._schema import ELEMENTS
 from roost.manifest._source import Node, fault
 from roost.model.properties import Property, PropertyGroup, PropertyType, parse_value
 
+UNTYPED_LIST = "_list"
+"""Tag of the values of a property whose type is open; XML has no such element, TOML says it so."""
 _STABILITIES = [(value,) for value in ELEMENTS["stability"].attributes["value"].choices]
 
 

@@ -7,7 +7,7 @@ which can say anything. So nothing is lost, and what Solaris 11 added is not nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from roost.errors import ManifestError
 from roost.manifest._dependencies import dependency_node, dependent_node, read_dependency
@@ -40,6 +40,8 @@ from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
 from roost.model.properties import PropertyGroup, PropertyType
 
 _DOCTYPE = '<!DOCTYPE service_bundle SYSTEM "/usr/share/lib/xml/dtd/service_bundle.dtd.1">'
+_COMMENT = "!--"
+"""Tag of a comment; no element has it."""
 _STABILITIES = ELEMENTS["stability"].attributes["value"].choices
 _MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _IN_TEXT = str.maketrans(_MARKUP)
@@ -48,19 +50,45 @@ _IN_ATTRIBUTE = str.maketrans(_MARKUP | {'"': "&quot;", "\t": "&#9;", "\n": "&#1
 Reader = Callable[[Node], Iterable[Draft]]
 
 
-def document(bundle: Bundle) -> bytes:
-    """The XML text of a bundle that is in normal form."""
+def document(bundle: Bundle, notes: Mapping[str, Sequence[str]]) -> bytes:
+    """The XML text of a bundle that is in normal form; ``notes`` as `write_bundle` has them."""
     root = Node("service_bundle", attributes={"type": bundle.type.value, "name": bundle.name})
     is_profile = bundle.type is BundleType.PROFILE
-    root.children = [
-        _EntityWriter(service, is_profile=is_profile).service() for service in bundle.services
-    ]
+    for service in bundle.services:
+        node = _EntityWriter(service, is_profile=is_profile).service()
+        root.children += _comment_nodes(notes.get(f"svc:/{service.name}", ()))
+        root.children.append(_with_comments(node, notes))
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', _DOCTYPE]
     _print(root, 0, lines)
     return ("\n".join(lines) + "\n").encode(errors="surrogatepass")
 
 
+def _with_comments(service: Node, notes: Mapping[str, Sequence[str]]) -> Node:
+    """The element, with what is to be said above its instances."""
+    children: list[Node] = []
+    for child in service.children:
+        if child.tag in ("instance", "create_default_instance"):
+            fmri = f"svc:/{service.get('name')}:{child.get('name', 'default')}"
+            children += _comment_nodes(notes.get(fmri, ()))
+        children.append(child)
+    service.children = children
+    return service
+
+
+def _comment_nodes(lines: Sequence[str]) -> list[Node]:
+    """Comments, a line each, without what may not stand in one."""
+    found: list[Node] = []
+    for line in (part for one in lines for part in one.splitlines() or [""]):
+        text = "".join(char if char.isprintable() else "?" for char in line)
+        text = text.replace("--", "- -").replace("--", "- -")
+        found.append(Node(_COMMENT, text=f" {text} "))
+    return found
+
+
 def _print(node: Node, depth: int, lines: list[str]) -> None:
+    if node.tag == _COMMENT:
+        lines.append(f"{'  ' * depth}<!--{node.text}-->")
+        return
     attributes = "".join(
         f' {name}="{value.translate(_IN_ATTRIBUTE)}"' for name, value in node.attributes.items()
     )

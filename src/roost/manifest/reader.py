@@ -1,4 +1,7 @@
-"""Reading a service bundle: parse, include, check, lower."""
+"""Reading a service bundle: parse, include, check, lower.
+
+A document whose name ends in ``.toml`` is TOML (service_toml(5)), any other XML.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def read_bundle(
 ) -> Bundle:
     """The bundle in a file (``source`` is its path) or in bytes, in normal form.
 
-    ``name`` is what messages call it (the path, if empty). ``root`` is where absolute paths of
+    ``name`` is what messages call it (the path, if empty); ``.toml`` at its end, or at the
+    path's, makes it TOML. ``root`` is where absolute paths of
     inclusions start; bytes can include nothing. ``note`` is told, a line each, what a
     profile's inclusions leave out. Raises ManifestError, and nothing else, for any input:
     the first problem, and how many more there are.
@@ -45,12 +49,23 @@ def _name_of(source: str | bytes) -> str:
 
 def _read(source: str | bytes, problems: Problems, root: str, note: Note) -> Bundle | None:
     try:
+        if (source if isinstance(source, str) else problems.name).endswith(".toml"):
+            return _read_toml(source, problems)
         tree = _document(source, problems.name, root, note)
     except Fault as problem:
         problems.add(problem)
         return None
     validate(tree, problems, is_profile=tree.get("type") == "profile")
     return None if problems.found else lower(tree, problems)
+
+
+def _read_toml(source: str | bytes, problems: Problems) -> Bundle | None:
+    from roost.manifest._toml_read import read_document  # noqa: PLC0415  most documents are XML
+    from roost.manifest._toml_source import parse_toml  # noqa: PLC0415
+
+    budget = Budget()
+    data = source if isinstance(source, bytes) else read_file(source, problems.name, budget)
+    return read_document(parse_toml(data, problems.name, budget), problems)
 
 
 def _document(source: str | bytes, name: str, root: str, note: Note) -> Node:

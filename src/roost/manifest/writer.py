@@ -1,6 +1,8 @@
-"""Writing a service bundle."""
+"""Writing a service bundle, as XML or as TOML."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from roost.errors import ManifestError
 from roost.manifest._normal import normal_form
@@ -8,8 +10,11 @@ from roost.manifest._write import document
 from roost.manifest.reader import read_bundle
 from roost.model.bundle import Bundle
 
+Notes = Mapping[str, Sequence[str]]
+"""FMRI of a service or an instance, and the lines of a comment to stand above it."""
 
-def write_bundle(bundle: Bundle) -> bytes:
+
+def write_bundle(bundle: Bundle, *, notes: Notes | None = None) -> bytes:
     """The document that says what ``bundle`` says: reading it gives ``normal_form(bundle)``.
 
     The same bundle gives the same bytes. Raises ManifestError for a bundle that no document
@@ -17,10 +22,22 @@ def write_bundle(bundle: Bundle) -> bytes:
     without ``enabled``.
     """
     wanted = normal_form(bundle)
-    data = document(wanted)
-    what = f"write service bundle '{bundle.name}'"
+    return _checked(document(wanted, notes or {}), wanted, ".xml")
+
+
+def write_toml(bundle: Bundle, *, notes: Notes | None = None) -> bytes:
+    """The same as TOML (service_toml(5)), which can hold all characters."""
+    from roost.manifest._toml_write import toml_document  # noqa: PLC0415  most is written as XML
+
+    wanted = normal_form(bundle)
+    return _checked(toml_document(wanted, notes or {}), wanted, ".toml")
+
+
+def _checked(data: bytes, wanted: Bundle, ending: str) -> bytes:
+    """``data``, if reading it gives just the bundle that was to be written."""
+    what = f"write service bundle '{wanted.name}'"
     try:
-        found = read_bundle(data, bundle.name or "bundle")
+        found = read_bundle(data, f"{wanted.name or 'bundle'}{ending}")
     except ManifestError as problem:
         raise ManifestError(what, problem.why) from None
     if found != wanted:
