@@ -48,6 +48,7 @@ KINDS: Mapping[str, str] = {
     "P": "text",
     "PATH": "file",
     "PATTERN": "text",
+    "PROGRESSFILE": "file",
     "PROPERTY": "property",
     "SECONDS": "text",
     "SERVICE": "entity",

@@ -109,7 +109,7 @@ def _missing_groups(groups: Groups, places: Iterable[Source]) -> Iterator[str]:
                 yield f"a property group of type {kind} is required, and missing"
 
 
-def _pattern_for(
+def pattern_for(
     group: PropertyGroup, places: Iterable[Source]
 ) -> tuple[PropertyGroup, Source] | None:
     """The nearest and there most specific pattern that speaks of the group."""
@@ -130,7 +130,7 @@ def _pattern_for(
 
 
 def _group_problems(group: PropertyGroup, places: Sequence[Source]) -> Iterator[str]:
-    found = _pattern_for(group, places)
+    found = pattern_for(group, places)
     if found is None:
         return
     pattern, source = found
@@ -246,7 +246,7 @@ def bundle_problems(bundle: Bundle, lookup: Lookup = _nothing) -> list[str]:
 def _service_problems(service: ServiceBundle, own: Groups, groups_of: Lookup) -> Iterator[str]:
     fmri = f"svc:/{service.name}"
     everywhere = groups_of(GLOBAL)
-    others = _others(groups_of(_restarter_of(own)), everywhere)
+    others = _others(groups_of(restarter_of(own)), everywhere)
     targets = [*_OWN, *(["delegate"] if service.kind == "restarter" else [])]
     targets += ["all"] if fmri == GLOBAL else []
     mine = Source(own, frozenset(_OWN))
@@ -258,7 +258,7 @@ def _service_problems(service: ServiceBundle, own: Groups, groups_of: Lookup) ->
     for instance in service.instances:
         groups = _instance_groups(instance)
         whole = compose(groups, own)
-        restarter = groups_of(_restarter_of(whole))
+        restarter = groups_of(restarter_of(whole))
         for text in (
             *pattern_problems(
                 Source(groups, frozenset(("this",))), _others(restarter, everywhere), ("this",)
@@ -272,7 +272,7 @@ def _by_name(groups: Iterable[PropertyGroup]) -> dict[str, PropertyGroup]:
     return {group.name: group for group in groups}
 
 
-def _restarter_of(groups: Groups) -> str:
+def restarter_of(groups: Groups) -> str:
     """The restarter's service, as the group ``general`` names it."""
     general = groups.get("general")
     named_there = general.value("restarter") if general is not None else ""
@@ -336,7 +336,7 @@ def entity_problems(
     ``groups`` are those to check, composed; ``own`` and ``service`` are the levels of the
     editing view, where patterns are (``own`` is empty for a service).
     """
-    restarter, everywhere = lookup(_restarter_of(groups)), lookup(GLOBAL)
+    restarter, everywhere = lookup(restarter_of(groups)), lookup(GLOBAL)
     others = _others(restarter, everywhere)
     targets = ("this", "instance", "delegate", *(["all"] if service_of(fmri) == GLOBAL else []))
     return [
