@@ -105,6 +105,18 @@ def _storage(arguments: list[str]) -> int:
     return storage_main(arguments)
 
 
+def _convert(arguments: list[str]) -> int:
+    from roost.cli.convert import main as convert_main  # noqa: PLC0415  reads foreign formats
+
+    return convert_main(arguments)
+
+
+def _history(arguments: list[str]) -> int:
+    from roost.cli.history import main as history_main  # noqa: PLC0415
+
+    return history_main(arguments)
+
+
 def _completion(arguments: list[str]) -> int:
     from roost.cli.completion import main as completion_main  # noqa: PLC0415
 
@@ -207,7 +219,9 @@ _SUBCOMMANDS = {
         _Subcommand("run", "Run svc.startd in the foreground", _run),
         _Subcommand("unlock", "Hand a passphrase to a service that waits for one", _unlock),
         _Subcommand("storage", "Make and check the files of sealed storage", _storage),
+        _Subcommand("convert", "Make a service bundle of units, supervisord.conf", _convert),
         _Subcommand("status", "Tell how svc.startd is", _status),
+        _Subcommand("history", "Tell who changed what, and which states services had", _history),
         _Subcommand("shutdown", "Stop everything in order", _shutdown),
         _Subcommand("completion", "Print a script that completes commands in a shell", _completion),
         _Subcommand("version", "Print the version", _version),
@@ -215,7 +229,7 @@ _SUBCOMMANDS = {
     )
 }
 
-_ROOTLESS = frozenset({"storage", "completion", "version", "help"})
+_ROOTLESS = frozenset({"storage", "convert", "completion", "version", "help"})
 
 SYNTAX = Syntax(
     PROGRAM,
@@ -230,13 +244,16 @@ SYNTAX = Syntax(
 
 def syntaxes() -> dict[str, Syntax | None]:
     """How each subcommand is used; None for those that have no options."""
-    from roost.cli import completion, storage, unlock  # noqa: PLC0415  `roost run` wants none
+    # `roost run` wants none of them.
+    from roost.cli import completion, history, convert, storage, unlock  # noqa: PLC0415
 
     known = {
         "run": _RUN,
         "unlock": unlock.SYNTAX,
         "storage": storage.SYNTAX,
+        "convert": convert.SYNTAX,
         "status": _STATUS,
+        "history": history.SYNTAX,
         "shutdown": _SHUTDOWN,
         "completion": completion.SYNTAX,
     }
