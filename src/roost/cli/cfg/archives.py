@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from roost.cli.cfg.bundles import exported, print_bundle, read, store_bundle, with_enabled
+from roost.cli.cfg.bundles import FORMAT, exported, print_bundle, read, store_bundle, with_enabled
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.store import Change, put
 from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
@@ -22,7 +22,7 @@ def _archive(session: Session, call: Call) -> None:
         for service in session.store.services()
         for bundle in exported(session, service, everything=everything)
     )
-    print_bundle(session, Bundle(BundleType.ARCHIVE, "archive", services))
+    print_bundle(session, call, Bundle(BundleType.ARCHIVE, "archive", services))
 
 
 def _restore(session: Session, call: Call) -> None:
@@ -62,10 +62,11 @@ def _enable(session: Session, fmri: str, enabled: bool) -> None:
 
 COMMANDS = (
     Command(
-        "archive [-a] [> FILE]",
+        "archive [-a] [--format xml|toml] [> FILE]",
         "print all services; -a: protected values too",
         _archive,
         flags="a",
+        words=(f"{FORMAT}:",),
         redirects=True,
     ),
     Command("restore FILE", "set all that an archive says", _restore, (1, 1)),

@@ -1,6 +1,6 @@
 """Subcommands about service bundles: validate, export, inventory; and how a file is read.
 
-The XML reader is loaded only here, and only when a subcommand needs it.
+Readers and writers are loaded only here, and only when a subcommand needs them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from dataclasses import replace
 from shlex import quote
 
 from roost.api import typed
+from roost.cli.cfg.lexer import WrongArguments
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.templates import bundle_problems, elsewhere, entity_problems
 from roost.errors import ManifestError, NotFound
 from roost.fmri import is_instance, service_of
 from roost.hashing import sha256_of
 from roost.model.bundle import Bundle, BundleType, ServiceBundle
+
+FORMAT = "--format"
+"""Option of the subcommands that print a bundle: ``xml``, or ``toml`` (service_toml(5))."""
 
 
 def digest_of(path: str) -> str:
@@ -102,7 +106,7 @@ def _validate_file(session: Session, path: str) -> None:
 
 
 def _looks_like_file(text: str) -> bool:
-    return text.endswith(".xml") or text.startswith((".", "/")) or os.path.isfile(text)
+    return text.endswith((".xml", ".toml")) or text.startswith((".", "/")) or os.path.isfile(text)
 
 
 def _validate_instance(session: Session, fmri: str) -> None:
@@ -126,11 +130,16 @@ def exported(session: Session, service: str, *, everything: bool) -> tuple[Servi
     return bundle_from_json(typed.record(answer, "bundle")).services
 
 
-def print_bundle(session: Session, bundle: Bundle) -> None:
-    """Print a bundle as XML."""
-    from roost.manifest import write_bundle  # noqa: PLC0415
+def print_bundle(session: Session, call: Call, bundle: Bundle) -> None:
+    """Print a bundle in the format that the call asks for, or that the name of its file says."""
+    from roost.manifest import write_bundle, write_toml  # noqa: PLC0415
 
-    session.out.write(write_bundle(bundle).decode())
+    named = "toml" if call.target is not None and call.target.endswith(".toml") else "xml"
+    writers = {"xml": write_bundle, "toml": write_toml}
+    write = writers.get(call.options.get(FORMAT, named))
+    if write is None:
+        raise WrongArguments(call.command.usage)
+    session.out.write(write(bundle).decode())
 
 
 def _export(session: Session, call: Call) -> None:
@@ -146,7 +155,7 @@ def _export(session: Session, call: Call) -> None:
     services = exported(session, fmri, everything="-a" in call.options)
     name = fmri.removeprefix("svc:/").replace("/", "-")
     services = tuple(with_enabled(session, service) for service in services)
-    print_bundle(session, Bundle(BundleType.MANIFEST, name, services))
+    print_bundle(session, call, Bundle(BundleType.MANIFEST, name, services))
 
 
 def with_enabled(session: Session, service: ServiceBundle) -> ServiceBundle:
@@ -182,11 +191,12 @@ COMMANDS = (
         "validate [FILE | FMRI]", "check a bundle, or an instance as it runs", _validate, (0, 1)
     ),
     Command(
-        "export [-a] SERVICE [> FILE]",
+        "export [-a] [--format xml|toml] SERVICE [> FILE]",
         "print a service as a manifest; -a: protected values too",
         _export,
         (1, 1),
         flags="a",
+        words=(f"{FORMAT}:",),
         redirects=True,
     ),
     Command(

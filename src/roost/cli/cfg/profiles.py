@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from roost import trees
-from roost.cli.cfg.bundles import print_bundle, read
+from roost.cli.cfg.bundles import FORMAT, print_bundle, read
 from roost.cli.cfg.entities import refresh
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.store import Change
@@ -141,7 +141,7 @@ def _differences(present: PropertyGroup, prop: Property, *, is_untyped: bool) ->
     return [Change(op, new.name, new.type, new.values)]
 
 
-def _extract(session: Session, _call: Call) -> None:
+def _extract(session: Session, call: Call) -> None:
     services = []
     for service in session.store.services():
         instances = []
@@ -153,7 +153,7 @@ def _extract(session: Session, _call: Call) -> None:
         if instances:
             name = service.removeprefix("svc:/")
             services.append(ServiceBundle(name, instances=tuple(instances)))
-    print_bundle(session, Bundle(BundleType.PROFILE, "extract", tuple(services)))
+    print_bundle(session, call, Bundle(BundleType.PROFILE, "extract", tuple(services)))
 
 
 COMMANDS = (
@@ -165,9 +165,10 @@ COMMANDS = (
         flags="n",
     ),
     Command(
-        "extract [> FILE]",
+        "extract [--format xml|toml] [> FILE]",
         "print a profile with what is enabled and disabled",
         _extract,
+        words=(f"{FORMAT}:",),
         redirects=True,
     ),
 )

@@ -131,6 +131,11 @@ def _split_options(command: Command, tokens: Sequence[Token]) -> tuple[dict[str,
         is_plain = token.kind is Kind.WORD
         if is_plain and token.text in command.words:
             options[token.text] = ""
+        elif is_plain and f"{token.text}:" in command.words:
+            value = next(waiting, None)
+            if value is None:
+                raise WrongArguments(command.usage)
+            options[token.text] = value.text
         elif may_be_option and is_plain and token.text == "--":
             may_be_option = False
         elif may_be_option and is_plain and token.text.startswith("-") and token.text != "-":

@@ -60,7 +60,7 @@ class Command:
     flags: str = ""
     """One-letter options; a ``:`` after one says that it takes a value."""
     words: tuple[str, ...] = ()
-    """Long options (with their dashes), without values."""
+    """Long options (with their dashes); a ``:`` after one says that it takes a value."""
     own_grammar: bool = False
     """The function parses ``Call.tokens`` itself."""
     redirects: bool = False
