@@ -150,7 +150,9 @@ def layout_at(root: str | None) -> Layout:
     return chosen_layout(root)
 
 
-_SPEAKS_WITH_STARTD = r"\b(roost (?:unlock|status|shutdown)|svcs|svcadm|svccfg|svcprop)\b(?! -R)"
+_SPEAKS_WITH_STARTD = (
+    r"\b(roost (?:unlock|status|history|shutdown)|svcs|svcadm|svccfg|svcprop)\b(?! -R)"
+)
 
 
 def to_type(command: str) -> str:

@@ -55,6 +55,7 @@ KINDS: Mapping[str, str] = {
     "SHELL": "shell",
     "SNAPSHOT": "snapshot",
     "STATE": "state",
+    "TIME": "text",
     "TYPE": "text",
     "VALUE": "text",
     "ZONE": "zone",

@@ -245,7 +245,7 @@ SYNTAX = Syntax(
 def syntaxes() -> dict[str, Syntax | None]:
     """How each subcommand is used; None for those that have no options."""
     # `roost run` wants none of them.
-    from roost.cli import completion, history, convert, storage, unlock  # noqa: PLC0415
+    from roost.cli import completion, convert, history, storage, unlock  # noqa: PLC0415
 
     known = {
         "run": _RUN,

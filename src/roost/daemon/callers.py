@@ -13,19 +13,12 @@ from collections.abc import Iterable
 
 from roost.api.connection import Peer
 from roost.daemon.security_file import Grants
+from roost.repository.history import user_name
 
 
 def is_trusted(peer: Peer) -> bool:
     """Is it root, or the user that svc.startd runs as? These may do everything."""
     return peer.uid in (0, os.geteuid())
-
-
-def user_name(uid: int) -> str:
-    """The user's name; the number of one that the database does not have."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def granted(grants: Grants, peer: Peer) -> tuple[str, ...]:

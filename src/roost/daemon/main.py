@@ -14,7 +14,9 @@ from typing import TextIO
 from roost import trees
 from roost.api.server import Server
 from roost.daemon import startup
+from roost.daemon.acting import recorded
 from roost.daemon.console import Console
+from roost.daemon.history_api import HistoryApi
 from roost.daemon.import_api import ImportApi
 from roost.daemon.journal import MasterLog
 from roost.daemon.layers_api import LayersApi
@@ -77,9 +79,10 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
         **RepositoryApi(manager).handlers(),
         **ImportApi(manager).handlers(),
         **LayersApi(manager).handlers(),
+        **HistoryApi(manager).handlers(),
     }
-    audited = manager.rights.audited(handlers)
-    server = Server(loop, layout.socket, audited, on_bug=journal.bug)
+    told = recorded(repository.history, manager.rights.audited(handlers))
+    server = Server(loop, layout.socket, told, on_bug=journal.bug)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(number, manager.shut_down)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

@@ -18,8 +18,9 @@ from roost.daemon.console import Console
 from roost.daemon.facts import Facts, read_facts
 from roost.daemon.journal import MasterLog
 from roost.daemon.rights import Rights
+from roost.daemon.transitions import TransitionLog
 from roost.daemon.watchers import GroupWatchers, Subscribers
-from roost.daemon.wire_forms import instance_form, transition_form
+from roost.daemon.wire_forms import instance_form, transition_form, transition_line
 from roost.engine.commands import (
     AbandonContract,
     CancelTimer,
@@ -55,13 +56,14 @@ from roost.engine.events import (
     TimerFired,
 )
 from roost.engine.node import Node
-from roost.engine.reasons import status_phrase
+from roost.engine.reasons import Aux, status_phrase
 from roost.errors import RoostError, SystemRefused
 from roost.fmri import InstanceFmri
 from roost.layout import Layout
 from roost.loop import Loop, Timer
 from roost.model.properties import Property, PropertyGroup, PropertyType, make_group
 from roost.model.protection import Secret
+from roost.repository.history import Actor
 from roost.repository.port import RepositoryPort, View
 from roost.restarter.leftovers import find_leftovers
 from roost.restarter.ports import RestarterPort
@@ -94,6 +96,7 @@ class Manager:
         self.rights = Rights(layout, repository, journal, loop.now)
         self.engine = Engine(os.path.exists)
         self.restarter: RestarterPort
+        self.transitions = TransitionLog(layout, journal.write)
         self.facts: dict[str, Facts] = {}
         self.phase = "starting"
         self.started = time.time()
@@ -110,6 +113,7 @@ class Manager:
         self._state_times: dict[str, float] = {}
         self._method_ends: dict[str, tuple[float, ExitStatus]] = {}
         self._unsaved: dict[str, None] = {}
+        self._askers: dict[str, tuple[Aux, Actor]] = {}
         self._links: list[tuple[str, str, str]] = []
 
     # --- configuration comes in ---------------------------------------------------------
@@ -204,7 +208,7 @@ class Manager:
         names = list(fmris)
         self.post(*(InstanceRemoved(now, InstanceFmri(fmri)) for fmri in names))
         for fmri in names:
-            for known in (self.facts, self._state_times, self._method_ends):
+            for known in (self.facts, self._state_times, self._method_ends, self._askers):
                 known.pop(fmri, None)
             self.restarter.forget(fmri)
 
@@ -262,8 +266,23 @@ class Manager:
         for command in commands:
             if not isinstance(command, Transition):
                 self._do(command)
+        self._record(transitions, now)
         for transition in transitions:
             self._tell(transition, now)
+
+    def _record(self, transitions: Sequence[Transition], now: float) -> None:
+        """Log what changed, and on whose request: what was asked for may end much later."""
+        log = self.repository.history
+        lines = []
+        for each in transitions:
+            if log.is_asked:
+                self._askers[each.fmri] = (each.reason.aux, log.actor)
+            elif each.fmri in self._askers and self._askers[each.fmri][0] is not each.reason.aux:
+                del self._askers[each.fmri]
+            if (each.state, each.next_state) != (each.state_from, each.next_from):
+                _, actor = self._askers.get(each.fmri, (None, None))
+                lines.append(transition_line(each, now, actor))
+        self.transitions.append(lines)
 
     def _do(self, command: Command) -> None:
         fmri = command.fmri

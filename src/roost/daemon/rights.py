@@ -22,7 +22,7 @@ from roost.daemon.authorizations import (
     operation_of_creation,
     operations_of_commit,
 )
-from roost.daemon.callers import granted, is_trusted, user_name
+from roost.daemon.callers import granted, is_trusted
 from roost.daemon.journal import MasterLog
 from roost.daemon.security_file import SecurityFile
 from roost.errors import NotAllowed, NotFound, RoostError, printable
@@ -30,6 +30,7 @@ from roost.fmri import is_instance, service_of
 from roost.layout import Layout
 from roost.model import protection
 from roost.model.properties import Groups, PropertyGroup, PropertyType
+from roost.repository.history import user_name
 from roost.repository.port import Change, ChangeOp, RepositoryPort
 
 _MAX_NAMED = 8

@@ -12,6 +12,7 @@ from roost.engine.graph import Graph
 from roost.engine.node import Node
 from roost.engine.reasons import Aux, Reason, reason_phrase, status_phrase
 from roost.engine.states import State
+from roost.repository.history import Actor
 
 Form = dict[str, Any]
 
@@ -80,6 +81,21 @@ def transition_form(transition: Transition, sequence: int, now: float) -> Form:
         "auxiliary_state": transition.reason.auxiliary_state,
         "auxiliary_fmri": transition.reason.cause,
         "reason": reason_form(transition.reason),
+    }
+
+
+def transition_line(transition: Transition, now: float, actor: Actor | None) -> Form:
+    """A line of the log of transitions; ``actor`` is who had it happen, None: svc.startd."""
+    return {
+        "time": now,
+        "fmri": transition.fmri,
+        "state_from": state_word(transition.state_from),
+        "next_from": state_word(transition.next_from),
+        "state": state_word(transition.state),
+        "next_state": state_word(transition.next_state),
+        "reason": reason_form(transition.reason),
+        "user": actor.user if actor is not None else "",
+        "program": actor.program if actor is not None else "",
     }
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from roost.model import protection
 from roost.repository.layers import Cell, Claim, Layer, LayeredGroup, cells_of, claim_of
-
-READ_AUTHORIZATION = "read_authorization"
-"""A group with this property is protected: its values are kept from the change log (smf(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,8 @@ _NOTHING = LayeredGroup("")
 
 
 def is_protected(group: LayeredGroup | None) -> bool:
-    """Has the group a read authorization, in any layer?"""
-    return group is not None and any(READ_AUTHORIZATION in cells for cells in group.cells.values())
+    """Has the group a read authorization in any layer, whether or not that one holds?"""
+    return group is not None and any(protection.READ in cells for cells in group.cells.values())
 
 
 def differences(old: LayeredGroup | None, new: LayeredGroup | None) -> list[Difference]:

@@ -16,15 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
+from roost.model import protection
 from roost.repository.bookkeeping import HASH_SERVICE, OWN_GROUPS
 from roost.repository.database import Database, Parameter, Row
-from roost.repository.differences import (
-    READ_AUTHORIZATION,
-    Difference,
-    Said,
-    differences,
-    is_protected,
-)
+from roost.repository.differences import Difference, Said, differences, is_protected
 from roost.repository.encoding import decode_values, encode_values
 from roost.repository.layers import Layer, LayeredGroup, effective
 
@@ -98,6 +93,17 @@ class Entry:
     file: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Since when a snapshot says what it says (seconds since the epoch; 0: not known), and who
+    brought that about.
+    """
+
+    name: str
+    time_s: float
+    user: str
+
+
 ActorSource = Callable[[], Actor]
 """Asked when a change is made: most calls make none."""
 _users: dict[int, str] = {}
@@ -165,8 +171,10 @@ class ChangeLog:
 
     def added(self, entity: int, fmri: str, file: str) -> None:
         """The entity with this row id was made; a file that is imported says so, or a command."""
-        self._write([self._row(Op.ADDED, fmri, file=file)])
+        self._begin()
         self._fresh.add(entity)
+        if fmri != HASH_SERVICE:
+            self._write([self._row(Op.ADDED, fmri, file=file)])
 
     def deleted(self, fmri: str) -> None:
         """An entity is going away."""
@@ -294,7 +302,7 @@ class ChangeLog:
     def _protected_groups(self, service: int) -> frozenset[str]:
         rows = self._db.execute(
             "SELECT DISTINCT pg FROM property WHERE entity = ? AND name = ?",
-            (service, READ_AUTHORIZATION),
+            (service, protection.READ),
         )
         return frozenset(pg for (pg,) in rows)
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from roost.model.bundle import Bundle, ServiceBundle
 from roost.model.properties import PropertyGroup, PropertyType
+from roost.repository.history import ChangeLog, Taken
 from roost.repository.layers import LayerValue
 
 
@@ -96,6 +97,13 @@ class RepositoryPort(Protocol):
         What it gives holds, in the end, the groups whose generation the transaction changed.
         An exception must leave the block if one of the changes raised it.
         """
+
+    @property
+    def history(self) -> ChangeLog:
+        """Who changed what; ``acting`` says who does now."""
+
+    def snapshots_taken(self, fmri: str) -> list[Taken]:
+        """The snapshots of an instance with times and users, sorted by name."""
 
     def services(self) -> list[str]:
         """All services, sorted."""

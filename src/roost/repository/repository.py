@@ -11,7 +11,7 @@ This process is the only user of both files, which SQLite's exclusive lock holds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 
 from roost.errors import (
@@ -32,7 +32,7 @@ from roost.repository.database import Database
 from roost.repository.dependents import Dependents
 from roost.repository.exporting import exported
 from roost.repository.files import FileRecords
-from roost.repository.history import ActorSource, ChangeLog
+from roost.repository.history import ChangeLog, Taken
 from roost.repository.importing import PREVIOUS, Importer
 from roost.repository.layers import (
     LayeredGroup,
@@ -53,7 +53,7 @@ from roost.repository.port import (
     SourceFile,
     View,
 )
-from roost.repository.snapshots import Levels, SnapshotStore, Taken
+from roost.repository.snapshots import Levels, SnapshotStore
 from roost.repository.store import Entity, EntityStore, GenerationFloor
 from roost.repository.volatile import VolatileStore
 
@@ -106,10 +106,6 @@ class Repository:
             with suppress(SystemRefused):
                 self._volatile.forget(self._gone)
             self._gone.clear()
-
-    def acting(self, source: ActorSource) -> AbstractContextManager[None]:
-        """Changes made inside are, in the change log, those of this actor."""
-        return self.history.acting(source)
 
     # Reading
 

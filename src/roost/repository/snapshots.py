@@ -15,22 +15,11 @@ from hashlib import sha256
 from roost.model.properties import Groups, PropertyGroup, compose
 from roost.repository.database import Database
 from roost.repository.encoding import decode_level, encode_level
-from roost.repository.history import ChangeLog
+from roost.repository.history import ChangeLog, Taken
 from roost.repository.store import Entity
 
 _CACHED = 64
 """Composed snapshots kept parsed; one is some 10 to 30 kB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Since when a snapshot says what it says (seconds since the epoch; 0: not known), and who
-    brought that about.
-    """
-
-    name: str
-    time_s: float
-    user: str
 
 
 @dataclass(frozen=True, slots=True)

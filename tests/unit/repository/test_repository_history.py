@@ -47,7 +47,7 @@ def _imported(repository: Repository, *properties: str, file: str = "/m/x.xml") 
 
 def test_a_commit_tells_who_and_what(repository: Repository) -> None:
     since = _imported(repository, "port=count:80")
-    with repository.acting(lambda: ALICE):
+    with repository.history.acting(lambda: ALICE):
         repository.commit(X, "config", [put("port=count:81"), put("host=a,b")])
     host, port = _new(repository, since)
     assert host.actor == port.actor == ALICE
@@ -141,7 +141,7 @@ def test_snapshots_and_reverts(repository: Repository) -> None:
     now_s = 1000.0
     repository.history._clock = lambda: now_s
     _imported(repository, "port=count:80")
-    with repository.acting(lambda: ALICE):
+    with repository.history.acting(lambda: ALICE):
         now_s = 2000.0
         repository.take_snapshot(X, "running")
         since = repository.history.last()
@@ -240,7 +240,7 @@ def test_what_the_repository_notes_of_files_is_not_told(repository: Repository) 
     _imported(repository, "a=1")
     _imported(repository, "a=1", file="/m/other.xml")
     entries = _log(repository)
-    assert {e.fmri for e in entries} == {S, X, "svc:/smf/manifest"}
+    assert {e.fmri for e in entries} == {S, X}
     assert all(e.op is Op.ADDED for e in entries)
     since = repository.history.last()
     repository.delete_group("svc:/smf/manifest", "m_x_xml")  # svccfg delhash
