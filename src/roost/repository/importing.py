@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from roost.model.bundle import Bundle
 from roost.model.properties import PropertyGroup
+from roost.model.protection import is_protected
 from roost.repository.bookkeeping import MANIFEST_FILES, origin_of, source_of
 from roost.repository.bundles import EntityPart, ServicePart, checked
 from roost.repository.dependents import Dependents
+from roost.repository.differences import is_protected as was_protected
 from roost.repository.files import FileRecords
 from roost.repository.layers import LayeredGroup
 from roost.repository.port import ImportReport
@@ -137,8 +139,9 @@ class Importer:
         said_of_service = delivered if part.is_empty else part.groups
         if service.instances:
             level = self._snapshots.level(said_of_service)
+            secret = _protected_groups(current, part)
             for target in service.instances:
-                self._import_instance(target, level)
+                self._import_instance(target, level, secret)
 
     def _was_imported(self, service: _ServiceTarget) -> bool:
         return not service.own.is_new and any(
@@ -146,7 +149,7 @@ class Importer:
             for instance in self._store.instances(service.own.entity)
         )
 
-    def _import_instance(self, target: _Target, service_level: int) -> None:
+    def _import_instance(self, target: _Target, service_level: int, secret: frozenset[str]) -> None:
         part = target.part
         current = {} if target.is_new else self._store.load(target.entity)
         says = Statement(
@@ -156,6 +159,7 @@ class Importer:
             part.overrides,
             self._origin,
             frozenset() if target.is_new else PROTECTED,
+            secret=secret,
         )
         self._store_groups(target, current, says)
         levels = Levels(self._snapshots.level(part.groups), service_level)
@@ -198,3 +202,9 @@ class Importer:
             elif entity is not None:
                 found.update(instance.fmri for instance in self._store.instances(entity))
         return found
+
+
+def _protected_groups(current: Mapping[str, LayeredGroup], part: EntityPart) -> frozenset[str]:
+    """The groups of a service that its instances' groups of the same name inherit secrecy from."""
+    was = {name for name, group in current.items() if was_protected(group)}
+    return frozenset(was | {name for name, group in part.groups.items() if is_protected(group)})

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from roost.model.properties import Property, PropertyGroup
+from roost.model.protection import WITHHELD, is_protected
 from roost.repository.bookkeeping import OWN_GROUPS, source_of
+from roost.repository.differences import is_protected as was_protected
 from roost.repository.layers import (
     Cell,
     Claim,
@@ -41,6 +43,8 @@ class Statement:
     protected: frozenset[tuple[str, str]] = frozenset()
     prevails: bool = False
     """The manifest wins over everything (a service that was never imported before)."""
+    secret: frozenset[str] = frozenset()
+    """Groups that are protected although nothing here says so: the service's are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,15 @@ def _upgraded(
     own, old = dict(group.layer(Layer.ADMIN)), group.layer(Layer.MANIFEST)
     label = f"{says.fmri} {group.name}"
     present = claim_of(group)
+    hidden = _is_secret(group, new, says)
+    left_open = {prop.name for prop in new.properties.values() if hidden and not prop.values}
     if says.prevails:
         admin = None
-        own = {name: cell for name, cell in own.items() if name not in new.properties}
+        own = {
+            name: cell
+            for name, cell in own.items()
+            if name not in new.properties or name in left_open
+        }
     elif present is not None and old_claim is None and present.type != new.type:
         messages.append(
             f"kept yours: {label} has type {present.type} (manifest now says {new.type});"
@@ -95,8 +105,13 @@ def _upgraded(
         return group
     cells = said(new.properties.values(), says.file)
     _protect(group, cells, says)
-
     overridden = {name for pg, name in says.overrides if pg == group.name and name in cells}
+    told = {name for pg, name in says.protected if pg == group.name}
+    for name in sorted(left_open):
+        is_lost = says.prevails or name in overridden or name not in own
+        if _leave_open(f"{label}/{name}", group, cells, messages, is_lost=is_lost):
+            told.add(name)
+    overridden -= left_open
     if admin is not None and admin.masked:
         if overridden:
             # The override brings back its own properties of the deleted group, no others.
@@ -111,8 +126,9 @@ def _upgraded(
         if (group.name, name) not in says.protected:
             own.pop(name, None)
     for name, cell in sorted(own.items()):
-        if (group.name, name) not in says.protected:
-            _warn(f"{label}/{name}", old.get(name), new.properties.get(name), cell, messages)
+        if name not in told:
+            new_prop = new.properties.get(name)
+            _warn(f"{label}/{name}", old.get(name), new_prop, cell, messages, hidden=hidden)
     below = put(group, Layer.MANIFEST, Claim(new.type, file=says.file), cells)
     return settled(put(below, Layer.ADMIN, admin, own))
 
@@ -124,10 +140,11 @@ def _withdrawn(group: LayeredGroup, says: Statement, messages: list[str]) -> Lay
         return settled(group)
     kept: dict[str, Cell] = {}
     _protect(group, kept, says)
-    own = group.layer(Layer.ADMIN)
+    own, hidden = group.layer(Layer.ADMIN), _is_secret(group, None, says)
     for name, cell in sorted(own.items()):
         if (group.name, name) not in says.protected:
-            _warn(f"{says.fmri} {group.name}/{name}", old.get(name), None, cell, messages)
+            label = f"{says.fmri} {group.name}/{name}"
+            _warn(label, old.get(name), None, cell, messages, hidden=hidden)
     below = put(group, Layer.MANIFEST, claim if kept else None, kept)
     if not kept and any(not cell.masked for cell in own.values()):
         # What the administrator set outlives the group that it was set in.
@@ -159,30 +176,66 @@ def _same(old: Mapping[str, Cell], new: PropertyGroup) -> bool:
     )
 
 
+def _leave_open(
+    label: str,
+    group: LayeredGroup,
+    cells: dict[str, Cell],
+    messages: list[str],
+    *,
+    is_lost: bool,
+) -> bool:
+    """A protected property without values, as an export leaves it: the manifest does not have
+    the values, which does not mean that there shall be none. What is there stays;
+    ``is_lost``: but for this it would go, which is worth a line. Returns whether one was added.
+    """
+    count, name = len(messages), label.rpartition("/")[2]
+    old, present = group.layer(Layer.MANIFEST).get(name), cells_of(group).get(name)
+    if present is None:
+        messages.append(f"needs a value: {label} (protected: the manifest has none)")
+    elif present.values and is_lost:
+        messages.append(f"kept: {label} (protected: the manifest has no value)")
+    if old is not None and old.type is cells[name].type:
+        cells[name] = old
+    return len(messages) > count
+
+
 def _warn(
-    label: str, old: Cell | None, new: Property | None, mine: Cell, messages: list[str]
+    label: str,
+    old: Cell | None,
+    new: Property | None,
+    mine: Cell,
+    messages: list[str],
+    *,
+    hidden: bool,
 ) -> None:
     """Add the line, if one is due, for a property that the administrator set or deleted."""
     if old is not None and new is not None and old.says(new):
         return
+    typed = new is not None and mine.type is not new.type and not mine.masked
+    says = _shown(new, typed=typed, hidden=hidden) if new is not None else ""
     if mine.masked:
         if new is not None:
-            messages.append(f"kept yours: {label} deleted (manifest now says {_shown(new)})")
+            messages.append(f"kept yours: {label} deleted (manifest now says {says})")
         return
+    yours = _shown(mine, typed=typed, hidden=hidden)
     if new is None:
         if old is not None:
-            messages.append(f"kept yours: {label} = {_shown(mine)} (the manifest no longer has it)")
+            messages.append(f"kept yours: {label} = {yours} (the manifest no longer has it)")
     elif not mine.says(new):
-        typed = mine.type is not new.type
-        messages.append(
-            f"kept yours: {label} = {_shown(mine, typed=typed)}"
-            f" (manifest now says {_shown(new, typed=typed)})"
-        )
+        messages.append(f"kept yours: {label} = {yours} (manifest now says {says})")
 
 
-def _shown(prop: Cell | Property, *, typed: bool = False) -> str:
+def _shown(prop: Cell | Property, *, typed: bool = False, hidden: bool = False) -> str:
     values = prop.values[0] if len(prop.values) == 1 else f"({' '.join(prop.values)})"
+    values = WITHHELD if hidden else values
     return f"{prop.type.value}: {values}" if typed else values
+
+
+def _is_secret(group: LayeredGroup, new: PropertyGroup | None, says: Statement) -> bool:
+    """Are the values of the group protected, by what was said of it or is said now?"""
+    if group.name in says.secret or is_protected(new):
+        return True
+    return was_protected(group) and is_protected(effective(group))
 
 
 def customisations(group: LayeredGroup) -> list[str]:
