@@ -16,9 +16,9 @@ FAULTS = "svc:/system/fm/notify-params:default"
 @pytest.fixture
 def notified(quotes: House) -> Iterator[House]:
     yield quotes
-    for service in ("system/svc/global", "system/fm/notify-params"):
-        if service in quotes.ok("list").split():
-            quotes.ok(f"delete {service}")
+    for instance in (GLOBAL, FAULTS):
+        if quotes.run("-s", instance, "list").status == 0:
+            quotes.ok(f"delete {instance}")
 
 
 def shown(event: str, source: str, kind: str, *parameters: str, active: bool = True) -> str:

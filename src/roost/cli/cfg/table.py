@@ -5,6 +5,7 @@ from __future__ import annotations
 from roost.cli.cfg import (
     archives,
     bundles,
+    describing,
     editing,
     entities,
     environment,
@@ -76,6 +77,7 @@ COMMANDS: tuple[Command, ...] = (
     *entities.COMMANDS,
     *properties.COMMANDS,
     *layers.COMMANDS,
+    *describing.COMMANDS,
     *editing.COMMANDS,
     *environment.COMMANDS,
     *snapshots.COMMANDS,
