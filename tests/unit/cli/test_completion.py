@@ -41,7 +41,7 @@ def test_options_come_from_the_tables() -> None:
     assert ARGUMENTS[option("svc.startd", "-R").argument] == "directory"
     assert ARGUMENTS[option("svc.startd", "--milestone").argument] == "milestone"
     assert ARGUMENTS[option("svccfg setenv", "-m").argument] == "text"
-    assert not option("svccfg import", "--changed").argument
+    assert not option("svccfg import", "--standard").argument
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ CASES = {
     # options, from the tables
     "svcs --": "--json --help",
     "svcadm enable -": "-r -s -t -T -v -n -R --json --help",
-    "svccfg import -": "-V --changed --json",
+    "svccfg import -": "-V -p --standard --json",
+    "svccfg listprop -l s": "system-profile site-profile",
+    "svccfg listprop -o va": "value",
+    "svccfg -s quotes setnotify to-m": "to-maintenance",
     "roost storage create --": "--from --passphrase-fd --help",
     "svc.startd --m": "--milestone",
     # subcommands

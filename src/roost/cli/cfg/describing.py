@@ -407,7 +407,7 @@ def _present(session: Session, fmri: str) -> dict[str, PropertyGroup]:
 COMMANDS = (
     Command(
         "describe [-v] [-t] [GROUP[/PROPERTY]]",
-        "what templates say of things; -v: all of it; -t: only of what may be set",
+        "what templates say; -v: all of it; -t: only what may be set",
         _describe,
         (0, 1),
         flags="vt",

@@ -120,7 +120,7 @@ def _tell(session: Session, call: Call, fates: Fates, *, is_many: bool) -> None:
 COMMANDS = (
     Command(
         "import [-V] [-p PROGRESSFILE] [--standard] [PATH ...]",
-        "store manifests; --standard: what is new in the standard trees; -V: heed templates",
+        "store manifests; --standard: what is new in the standard trees",
         _import,
         (0, None),
         flags="Vp:",
