@@ -197,10 +197,13 @@ class SecurityFile:
     def _read(self) -> tuple[_Signature, Grants]:
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-            with open(fd, "rb") as file:
+            try:
                 status = os.fstat(fd)
                 _check_owner(status)
-                data = file.read(MAX_BYTES + 1)
+                with open(fd, "rb", closefd=False) as file:
+                    data = file.read(MAX_BYTES + 1)
+            finally:
+                os.close(fd)
         except OSError as problem:
             raise Broken(problem.strerror or str(problem)) from None
         if len(data) > MAX_BYTES:
