@@ -8,6 +8,13 @@ import pytest
 
 from tests.integration.svccfg_house import HEAD, QUOTES, House
 
+
+@pytest.fixture(autouse=True, scope="module")
+def _shipped(shared_house: House) -> None:
+    """The import of the first boot may still go on: what roost ships must be there."""
+    shared_house.ok("import", "--standard")
+
+
 TEMPLATE = """<template><common_name><loctext xml:lang="C">Quotes</loctext></common_name>
 <pg_pattern name="config" type="application" target="instance" required="true">
   <common_name><loctext xml:lang="C">settings</loctext></common_name>

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from roost.cli import storage, svcadm, svccfg, svcprop, svcs
+from roost.cli import storage, svcadm, svcbundle, svccfg, svcprop, svcs
+from roost.cli.bundle_settings import SETTINGS
 from roost.cli.cfg.notifying import EVENTS
 from roost.cli.cfg.session import Command
 from roost.cli.cfg.table import COMMANDS
@@ -37,6 +38,7 @@ KINDS: Mapping[str, str] = {
     "FIELDS": "field",
     "FILE": "file",
     "FMRI": "fmri",
+    "FORMAT": "format",
     "GLOB": "text",
     "GROUP": "property",
     "LAYERS": "layer",
@@ -59,8 +61,10 @@ KINDS: Mapping[str, str] = {
     "TYPE": "text",
     "VALUE": "text",
     "ZONE": "zone",
+    "NAME=VALUE": "setting",
     "RESTARTER|DIR": "restarter",
     "[GROUP/]NAME": "property",
+    "xml|toml": "format",
     "|".join(MILESTONES): "milestone",
 }
 """What each name of an operand or argument stands for; ``text`` is nothing to be offered."""
@@ -73,8 +77,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "command": tuple(command.name for command in COMMANDS),
     "event": EVENTS,
     "field": tuple(FIELDS),
+    "format": svcbundle.FORMATS,
     "layer": LAYER_WORDS,
     "milestone": MILESTONES,
+    "setting": tuple(f"{setting.name}=" for setting in SETTINGS),
     "shell": SHELLS,
     "state": tuple(state for state in STATE_ORDER if state != "legacy_run"),
     "zone": ("global",),
@@ -120,6 +126,7 @@ def levels() -> list[Level]:
     return [
         _level(svcs.SYNTAX, "fmri"),
         _level(svcprop.SYNTAX, "entity"),
+        _level(svcbundle.SYNTAX),
         _level(svcadm.SYNTAX),
         *(_level(command.syntax, command.form) for command in svcadm.SUBCOMMANDS.values()),
         _level(svccfg.SYNTAX),
@@ -175,7 +182,10 @@ def operand_kinds(form: str) -> tuple[str, ...]:
 def _svccfg_level(command: Command) -> Level:
     flags = re.findall(r"\w:?", command.flags)
     options = [Option(f"-{flag[0]}", "", _argument_of(flag, command.usage)) for flag in flags]
-    options += [Option(word, "") for word in command.words]
+    options += [
+        Option(word.rstrip(":"), "", _argument_of(word.removeprefix("-"), command.usage))
+        for word in command.words
+    ]
     _, _, form = command.usage.partition(" ")
     kinds = _SVCCFG_OPERANDS.get(command.name)
     if kinds is None:
@@ -186,8 +196,9 @@ def _svccfg_level(command: Command) -> Level:
 
 
 def _argument_of(flag: str, usage: str) -> str:
-    """The name that the usage line gives to the argument of a flag (``l:``); "" if it has none."""
-    found = re.search(rf"\[-{flag[0]} ([A-Z]+)\]", usage) if flag[1:] else None
+    """The name that the usage line gives to the argument of an option (``l:``); "" if none."""
+    name = flag.removesuffix(":")
+    found = re.search(rf"\[-{name} ([^\]]+)\]", usage) if name != flag else None
     return found[1] if found else ""
 
 
