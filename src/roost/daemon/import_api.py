@@ -10,9 +10,11 @@ from roost.api.connection import Call
 from roost.api.server import Handler
 from roost.daemon.changes import settle
 from roost.daemon.manager import Manager
+from roost.errors import InvalidValue
 from roost.model.bundle import Bundle, BundleType
 from roost.model.bundle_json import bundle_from_json, bundle_to_json
 from roost.model.properties import PropertyGroup
+from roost.repository.layers import PROFILE_LAYERS
 from roost.repository.port import FileReport, ImportReport, SourceFile
 
 Answer = Mapping[str, object]
@@ -31,6 +33,7 @@ class ImportApi:
         ours: dict[str, Handler] = {
             "Import": self._import,
             "ImportFiles": self._import_files,
+            "ReplaceLayer": self._replace_layer,
             "Withdraw": self._withdraw,
             "ImportedFiles": self._imported_files,
             "ForgetFile": self._forget_file,
@@ -94,6 +97,22 @@ class ImportApi:
             self._manager.take_running(sorted(instances))
         settle(self._manager, sorted(instances), changed)
         return {"reports": [_file_form(each) for each in reports]}
+
+    def _replace_layer(self, call: Call) -> Answer:
+        name = typed.text(call.parameters, "layer")
+        self._rights.require_modify(call, f"replace what layer {name} says")
+        layer = next((each for each in PROFILE_LAYERS if each.label == name), None)
+        if layer is None:
+            known = " and ".join(each.label for each in PROFILE_LAYERS)
+            raise InvalidValue(f"replace what layer '{name}' says", f"that goes for {known}")
+        files = [self._source(item) for item in typed.records(call.parameters, "files")]
+        kept = typed.texts(call.parameters, "kept")
+        with self._repository.transaction() as changed:
+            report = self._repository.replace_layer(layer, files, kept)
+            self._manager.take_running(report.instances)
+        settle(self._manager, report.instances, changed)
+        reports = [_file_form(each) for each in report.files]
+        return {"reports": reports, "instances": list(report.instances)}
 
     def _source(self, item: Mapping[str, object]) -> SourceFile:
         file = typed.text(item, "file")

@@ -123,6 +123,11 @@ def source_of(group: LayeredGroup) -> str | None:
     return entities.values[0] if len(entities.values) == 1 else None
 
 
+def is_of_others(group: LayeredGroup) -> bool:
+    """Does neither a manifest of the entity itself nor an administrator say it is there?"""
+    return source_of(group) is not None or not group.claims.keys() & {Layer.MANIFEST, Layer.ADMIN}
+
+
 def is_external(group: PropertyGroup) -> bool:
     """Does it belong to another entity's manifest?"""
     return group.type == DEPENDENCY and group.value(_EXTERNAL) == "true"

@@ -17,6 +17,11 @@ from roost.model.properties import (
 from roost.repository.bookkeeping import FRAMEWORK, OWN_GROUPS
 from roost.repository.changes import check_group_type
 
+_COMMANDS = {
+    BundleType.MANIFEST: "import",
+    BundleType.PROFILE: "apply",
+    BundleType.ARCHIVE: "restore",
+}
 GENERAL = "general"
 ENABLED = "enabled"
 
@@ -30,6 +35,8 @@ class EntityPart:
     dependents: tuple[Dependent, ...]
     deleted: frozenset[str]
     overrides: frozenset[tuple[str, str]]
+    untyped: frozenset[tuple[str, str]] = frozenset()
+    """As in the bundle: the types and values of these are not settled yet."""
 
     @property
     def is_empty(self) -> bool:
@@ -46,18 +53,20 @@ class ServicePart:
     instances: tuple[EntityPart, ...]
 
 
-def checked(bundle: Bundle, file: str) -> list[ServicePart]:
-    """Take a manifest bundle apart.
+def checked(
+    bundle: Bundle, file: str, wanted: BundleType = BundleType.MANIFEST
+) -> list[ServicePart]:
+    """Take a bundle of the ``wanted`` type apart.
 
     Raises ManifestError for what no manifest may say, InvalidName and InvalidValue for what
     breaks the rules of names and values.
     """
     source = file or bundle.name
-    if bundle.type is not BundleType.MANIFEST:
+    if bundle.type is not wanted:
         raise ManifestError(
             f"import {source}",
-            f"{source}:1: it is of type {bundle.type.value}, not manifest",
-            f"svccfg apply {source}" if bundle.type is BundleType.PROFILE else "",
+            f"{source}:1: it is of type {bundle.type.value}, not {wanted.value}",
+            f"svccfg {_COMMANDS[bundle.type]} {source}",
         )
     _once(source, "", "service", [service.name for service in bundle.services])
     return [_service(source, service) for service in bundle.services]
@@ -85,7 +94,7 @@ def _entity(
     part: ServiceBundle | InstanceBundle,
     groups: Iterable[PropertyGroup],
 ) -> EntityPart:
-    kept = [_group(group) for group in groups]
+    kept = [_group(group, part.untyped) for group in groups]
     names = [group.name for group in kept]
     _once(source, fmri, "group or dependent", [*names, *(d.name for d in part.dependents)])
     for name in OWN_GROUPS.intersection(names):
@@ -97,6 +106,7 @@ def _entity(
         tuple(_dependent(dependent) for dependent in part.dependents),
         frozenset(part.deleted_groups),
         part.overrides,
+        part.untyped,
     )
 
 
@@ -112,10 +122,14 @@ def _with_enabled(instance: InstanceBundle) -> list[PropertyGroup]:
     return [*groups, PropertyGroup(GENERAL, FRAMEWORK, {ENABLED: value})]
 
 
-def _group(group: PropertyGroup) -> PropertyGroup:
+def _group(group: PropertyGroup, untyped: frozenset[tuple[str, str]]) -> PropertyGroup:
     check_name(group.name, "property group")
-    check_group_type(group.type)
-    properties = {prop.name: _property(prop) for prop in group.properties.values()}
+    if group.type:
+        check_group_type(group.type)
+    properties = {
+        prop.name: prop if (group.name, prop.name) in untyped else _property(prop)
+        for prop in group.properties.values()
+    }
     return PropertyGroup(group.name, group.type, properties)
 
 

@@ -22,9 +22,9 @@ from roost.repository.bookkeeping import (
     source_of,
 )
 from roost.repository.bundles import EntityPart
-from roost.repository.layers import Claim, Layer, LayeredGroup, effective, put, said
+from roost.repository.layers import Claim, Layer, LayeredGroup, effective, said, stated
 from roost.repository.store import Entity, EntityStore
-from roost.repository.upgrade import Statement, customisations, replaced_group
+from roost.repository.upgrade import Statement, customisations, profiled, replaced_group
 
 
 def listed(group: PropertyGroup | None) -> dict[str, str]:
@@ -123,9 +123,8 @@ class Dependents:
             after, messages = replaced_group(present or LayeredGroup(name), new, says)
             self.messages += messages
         elif dependent.override:
-            empty = LayeredGroup(name, generation=present.generation)
-            claim = Claim(new.type, file=file)
-            after = put(empty, Layer.MANIFEST, claim, said(new.properties.values(), file))
+            claim, cells = Claim(new.type, file=file), said(new.properties.values(), file)
+            after = stated(profiled(present), Layer.MANIFEST, claim, cells)
         else:
             owner = source_of(present)
             whose = f"a dependent {name} of {owner}" if owner else f"a group {name} of its own"

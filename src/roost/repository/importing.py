@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from roost.model.bundle import Bundle
 from roost.model.properties import PropertyGroup
 from roost.model.protection import is_protected
-from roost.repository.bookkeeping import MANIFEST_FILES, origin_of, source_of
+from roost.repository.bookkeeping import MANIFEST_FILES, is_of_others, origin_of
 from roost.repository.bundles import EntityPart, ServicePart, checked
 from roost.repository.dependents import Dependents
 from roost.repository.differences import is_protected as was_protected
@@ -91,7 +91,7 @@ class Importer:
         concerned = {s.own.entity.fmri for s in services} | self._dependents.touched
         return ImportReport(
             tuple(service.own.entity.fmri for service in services),
-            tuple(sorted(self._instances_of(concerned))),
+            tuple(sorted(self._store.instances_of(concerned))),
             tuple(self._messages + self._dependents.messages),
         )
 
@@ -164,7 +164,7 @@ class Importer:
         self._store_groups(target, current, says)
         levels = Levels(self._snapshots.level(part.groups), service_level)
         # An instance that a dependent made as a place-holder is delivered only now.
-        is_placeholder = all(source_of(group) is not None for group in current.values())
+        is_placeholder = all(map(is_of_others, current.values()))
         if is_placeholder and self._snapshots.find(target.entity, INITIAL) is None:
             self._snapshots.link(target.entity, INITIAL, levels)
         self._snapshots.link(target.entity, LAST_IMPORT, levels)
@@ -192,16 +192,6 @@ class Importer:
         elif support is not None and not support.cells:
             after[MANIFEST_FILES] = None  # imported by hand: no clean-up may take it away
         self._store.save(target.entity, current, after)
-
-    def _instances_of(self, fmris: set[str]) -> set[str]:
-        found: set[str] = set()
-        for fmri in fmris:
-            entity = self._store.find(fmri)
-            if entity is not None and entity.service is not None:
-                found.add(fmri)
-            elif entity is not None:
-                found.update(instance.fmri for instance in self._store.instances(entity))
-        return found
 
 
 def _protected_groups(current: Mapping[str, LayeredGroup], part: EntityPart) -> frozenset[str]:

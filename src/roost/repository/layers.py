@@ -32,6 +32,9 @@ class Layer(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+PROFILE_LAYERS = (Layer.SYSTEM_PROFILE, Layer.SITE_PROFILE)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One layer says that a group exists; or, masked, that it does not."""
@@ -149,6 +152,32 @@ def settled(group: LayeredGroup) -> LayeredGroup | None:
         cells = {}
     result = put(group, Layer.ADMIN, claim, cells)
     return result if result.claims else None
+
+
+def stated(group: LayeredGroup, layer: Layer, claim: Claim | None, cells: Cells) -> LayeredGroup:
+    """The group once a layer below admin says something else; not settled.
+
+    A profile adds to a group that a lower layer has, and does not change its type.
+    """
+    result = put(group, layer, claim, cells)
+    claims = dict(result.claims)
+    below: Claim | None = None
+    for each in (Layer.MANIFEST, *PROFILE_LAYERS):
+        if each in claims:
+            if not claims[each].masked and below is not None and not below.masked:
+                claims[each] = replace(claims[each], type=below.type)
+            below = claims[each]
+    return replace(result, claims=claims)
+
+
+def outlived(before: LayeredGroup, after: LayeredGroup) -> LayeredGroup | None:
+    """``after`` settled, with a group for what an administrator set in one that is now gone."""
+    own = after.layer(Layer.ADMIN)
+    present = claim_of(before)
+    is_needed = claim_of(after) is None and any(not cell.masked for cell in own.values())
+    if is_needed and present is not None:
+        after = put(after, Layer.ADMIN, Claim(present.type), own)
+    return settled(after)
 
 
 def put(

@@ -16,7 +16,7 @@ from typing import Protocol
 from roost.model.bundle import Bundle, ServiceBundle
 from roost.model.properties import PropertyGroup, PropertyType
 from roost.repository.history import ChangeLog, Taken
-from roost.repository.layers import LayerValue
+from roost.repository.layers import Layer, LayerValue
 
 
 class ChangeOp(Enum):
@@ -83,6 +83,17 @@ class FileReport:
     file: str
     report: ImportReport = ImportReport()
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """What the replacement of a profile layer did. ``instances`` are those to refresh.
+
+    A file that is no longer there has a report where there is something to say about it.
+    """
+
+    files: tuple[FileReport, ...] = ()
+    instances: tuple[str, ...] = ()
 
 
 class RepositoryPort(Protocol):
@@ -196,6 +207,14 @@ class RepositoryPort(Protocol):
     def import_files(self, files: Iterable[SourceFile]) -> list[FileReport]:
         """`import_bundle` of several manifests in one transaction. What a RequestError keeps
         from being stored leaves nothing of itself; any other error ends the whole.
+        """
+
+    def replace_layer(
+        self, layer: Layer, files: Iterable[SourceFile], kept: Iterable[str] = ()
+    ) -> LayerReport:
+        """Make a profile layer say what these profiles say, and what files in ``kept`` said, and
+        nothing else, in one transaction. A file that cannot be used, or that contradicts an
+        earlier one, leaves nothing of itself. What is not there is passed over.
         """
 
     def withdraw_files(self, files: Iterable[str]) -> list[str]:

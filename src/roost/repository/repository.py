@@ -35,6 +35,7 @@ from roost.repository.files import FileRecords
 from roost.repository.history import ChangeLog, Taken
 from roost.repository.importing import PREVIOUS, Importer
 from roost.repository.layers import (
+    Layer,
     LayeredGroup,
     LayerValue,
     claim_of,
@@ -50,9 +51,11 @@ from roost.repository.port import (
     Changed,
     FileReport,
     ImportReport,
+    LayerReport,
     SourceFile,
     View,
 )
+from roost.repository.profiles import ProfileLayer
 from roost.repository.snapshots import Levels, SnapshotStore
 from roost.repository.store import Entity, EntityStore, GenerationFloor
 from roost.repository.volatile import VolatileStore
@@ -421,6 +424,13 @@ class Repository:
                 except RequestError as problem:
                     reports.append(FileReport(source.file, error=problem.message))
         return reports
+
+    def replace_layer(
+        self, layer: Layer, files: Iterable[SourceFile], kept: Iterable[str] = ()
+    ) -> LayerReport:
+        """Make a profile layer say what these files say; see `roost.repository.profiles`."""
+        with self._db.transaction():
+            return ProfileLayer(self._store, self._volatile.groups, layer, kept).run(files)
 
     def withdraw_files(self, files: Iterable[str]) -> list[str]:
         """These manifests are gone; returns what no file supports any more."""

@@ -189,6 +189,26 @@ class EntityStore:
         )
         return [Entity(*row) for row in rows]
 
+    def instances_of(self, fmris: Iterable[str]) -> set[str]:
+        """The instances among these entities, and all those of the services among them."""
+        found: set[str] = set()
+        for fmri in fmris:
+            entity = self.find(fmri)
+            if entity is not None and entity.service is not None:
+                found.add(fmri)
+            elif entity is not None:
+                found.update(instance.fmri for instance in self.instances(entity))
+        return found
+
+    def with_layer(self, layer: Layer) -> list[Entity]:
+        """The entities of which a layer says something."""
+        rows = self._db.execute(
+            "SELECT DISTINCT e.id, e.fmri, e.service FROM group_layer l"
+            " JOIN entity e ON e.id = l.entity WHERE l.layer = ? ORDER BY e.fmri",
+            (int(layer),),
+        )
+        return [Entity(*row) for row in rows]
+
     def with_empty_group(self, name: str) -> list[Entity]:
         """The entities that have a group ``name`` without any property, sorted by FMRI."""
         rows = self._db.execute(

@@ -7,10 +7,10 @@ conflict, a line says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from roost.model.properties import Property, PropertyGroup
+from roost.model.properties import PropertyGroup
 from roost.model.protection import WITHHELD, is_protected
 from roost.repository.bookkeeping import OWN_GROUPS, source_of
 from roost.repository.differences import is_protected as was_protected
@@ -22,9 +22,11 @@ from roost.repository.layers import (
     cells_of,
     claim_of,
     effective,
+    outlived,
     put,
     said,
     settled,
+    stated,
 )
 
 PROTECTED = frozenset({("general", "enabled"), ("general", "restarter")})
@@ -68,9 +70,9 @@ def replaced_manifest(current: Mapping[str, LayeredGroup], says: Statement) -> O
             outcome.messages.append(
                 f"replaced: {says.fmri} {name}, a dependency that {source_of(group)} had put there"
             )
-            group = LayeredGroup(name, generation=group.generation)
+            group = profiled(group)
         if group is not None and name in says.deleted and not _is_protected(name, says):
-            group = put(put(group, Layer.MANIFEST, None, {}), Layer.ADMIN, None, {})
+            group = profiled(group)
         if new is not None:
             result = _upgraded(group or LayeredGroup(name), new, says, outcome.messages)
         elif group is not None:
@@ -85,9 +87,7 @@ def _upgraded(
     group: LayeredGroup, new: PropertyGroup, says: Statement, messages: list[str]
 ) -> LayeredGroup | None:
     admin, old_claim = group.claims.get(Layer.ADMIN), group.claims.get(Layer.MANIFEST)
-    own, old = dict(group.layer(Layer.ADMIN)), group.layer(Layer.MANIFEST)
-    label = f"{says.fmri} {group.name}"
-    present = claim_of(group)
+    own = dict(group.layer(Layer.ADMIN))
     hidden = _is_secret(group, new, says)
     left_open = {prop.name for prop in new.properties.values() if hidden and not prop.values}
     if says.prevails:
@@ -97,10 +97,10 @@ def _upgraded(
             for name, cell in own.items()
             if name not in new.properties or name in left_open
         }
-    elif present is not None and old_claim is None and present.type != new.type:
+    elif admin is not None and old_claim is None and admin.type != new.type and not admin.masked:
         messages.append(
-            f"kept yours: {label} has type {present.type} (manifest now says {new.type});"
-            " the manifest's group is left out"
+            f"kept yours: {says.fmri} {group.name} has type {admin.type} (manifest now says"
+            f" {new.type}); the manifest's group is left out"
         )
         return group
     cells = said(new.properties.values(), says.file)
@@ -109,50 +109,34 @@ def _upgraded(
     told = {name for pg, name in says.protected if pg == group.name}
     for name in sorted(left_open):
         is_lost = says.prevails or name in overridden or name not in own
-        if _leave_open(f"{label}/{name}", group, cells, messages, is_lost=is_lost):
+        label = f"{says.fmri} {group.name}/{name}"
+        if _leave_open(label, group, cells, messages, is_lost=is_lost):
             told.add(name)
     overridden -= left_open
-    if admin is not None and admin.masked:
-        if overridden:
-            # The override brings back its own properties of the deleted group, no others.
-            admin, own = None, {name: Cell(c.type, masked=True) for name, c in cells.items()}
-        elif old_claim is None or old_claim.type != new.type or not _same(old, new):
-            messages.append(f"kept yours: {label} deleted (the manifest has changed it)")
-    elif (
-        admin is not None and old_claim is not None and new.type not in (old_claim.type, admin.type)
-    ):
-        messages.append(f"kept yours: {label} has type {admin.type} (manifest now says {new.type})")
+    if admin is not None and admin.masked and overridden:
+        # The override brings back its own properties of the deleted group, no others.
+        admin, own = None, {name: Cell(c.type, masked=True) for name, c in cells.items()}
     for name in overridden:
         if (group.name, name) not in says.protected:
             own.pop(name, None)
-    for name, cell in sorted(own.items()):
-        if name not in told:
-            new_prop = new.properties.get(name)
-            _warn(f"{label}/{name}", old.get(name), new_prop, cell, messages, hidden=hidden)
-    below = put(group, Layer.MANIFEST, Claim(new.type, file=says.file), cells)
-    return settled(put(below, Layer.ADMIN, admin, own))
+    claim = Claim(new.type, file=says.file)
+    after = stated(put(group, Layer.ADMIN, admin, own), Layer.MANIFEST, claim, cells)
+    messages += kept_yours(says.fmri, group, after, Layer.MANIFEST, told, hidden=hidden)
+    return outlived(group, after)
 
 
 def _withdrawn(group: LayeredGroup, says: Statement, messages: list[str]) -> LayeredGroup | None:
     """The manifest no longer has the group (or never had it)."""
-    old, claim = group.layer(Layer.MANIFEST), group.claims.get(Layer.MANIFEST)
+    claim = group.claims.get(Layer.MANIFEST)
     if claim is None:
         return settled(group)
     kept: dict[str, Cell] = {}
     _protect(group, kept, says)
-    own, hidden = group.layer(Layer.ADMIN), _is_secret(group, None, says)
-    for name, cell in sorted(own.items()):
-        if (group.name, name) not in says.protected:
-            label = f"{says.fmri} {group.name}/{name}"
-            _warn(label, old.get(name), None, cell, messages, hidden=hidden)
-    below = put(group, Layer.MANIFEST, claim if kept else None, kept)
-    if not kept and any(not cell.masked for cell in own.values()):
-        # What the administrator set outlives the group that it was set in.
-        present = effective(group)
-        kind = present.type if present is not None else claim.type
-        admin: Claim | None = Claim(kind)
-        return settled(put(below, Layer.ADMIN, admin, own))
-    return settled(below)
+    after = stated(group, Layer.MANIFEST, claim if kept else None, kept)
+    spared = {name for pg, name in says.protected if pg == group.name}
+    hidden = _is_secret(group, None, says)
+    messages += kept_yours(says.fmri, group, after, Layer.MANIFEST, spared, hidden=hidden)
+    return outlived(group, after)
 
 
 def _is_protected(name: str, says: Statement) -> bool:
@@ -170,10 +154,46 @@ def _protect(group: LayeredGroup, cells: dict[str, Cell], says: Statement) -> No
                 cells.pop(name, None)
 
 
-def _same(old: Mapping[str, Cell], new: PropertyGroup) -> bool:
-    return old.keys() == new.properties.keys() and all(
-        cell.says(new.properties[name]) for name, cell in old.items()
-    )
+def kept_yours(
+    fmri: str,
+    before: LayeredGroup,
+    after: LayeredGroup,
+    layer: Layer,
+    spared: Collection[str] = (),
+    *,
+    hidden: bool,
+) -> list[str]:
+    """The lines for what an administrator set or deleted where ``layer`` now says otherwise.
+
+    ``after`` need not be settled. ``spared`` are properties that get no line; ``hidden``: the
+    lines tell no values.
+    """
+    old, new = cells_of(before, Layer.ADMIN), cells_of(after, Layer.ADMIN)
+    was, now = claim_of(before, Layer.ADMIN), claim_of(after, Layer.ADMIN)
+    admin = after.claims.get(Layer.ADMIN)
+    label = f"kept yours: {fmri} {after.name}"
+    claim = after.claims.get(layer) or before.claims.get(layer)
+    file = claim.file if claim is not None else ""
+    if admin is not None and admin.masked:
+        if now is None or (was is not None and was.type == now.type and _same(old, new)):
+            return []
+        return [f"{label} deleted ({_name(layer, file, 'the ')} has changed it)"]
+    lines = []
+    if admin is not None and now is not None:
+        type_before = was.type if was is not None else admin.type
+        if now.type not in (type_before, admin.type):
+            lines.append(
+                f"{label} has type {admin.type} ({_name(layer, file)} now says {now.type})"
+            )
+    for name, mine in sorted(after.layer(Layer.ADMIN).items()):
+        was_said, is_said = old.get(name), new.get(name)
+        if name in spared or was_said is is_said or mine.says(is_said):
+            continue
+        if was_said is not None and was_said.says(is_said):
+            continue
+        if ending := _ending(before, after, layer, name, hidden=hidden):
+            lines.append(f"{label}/{name} {ending}")
+    return lines
 
 
 def _leave_open(
@@ -199,33 +219,36 @@ def _leave_open(
     return len(messages) > count
 
 
-def _warn(
-    label: str,
-    old: Cell | None,
-    new: Property | None,
-    mine: Cell,
-    messages: list[str],
-    *,
-    hidden: bool,
-) -> None:
-    """Add the line, if one is due, for a property that the administrator set or deleted."""
-    if old is not None and new is not None and old.says(new):
-        return
-    typed = new is not None and mine.type is not new.type and not mine.masked
-    says = _shown(new, typed=typed, hidden=hidden) if new is not None else ""
+def _ending(
+    before: LayeredGroup, after: LayeredGroup, layer: Layer, name: str, *, hidden: bool
+) -> str:
+    """The end of the line for a property of which the layer now says something else."""
+    mine, said = after.layer(Layer.ADMIN)[name], after.layer(layer).get(name)
+    if said is not None:
+        typed = mine.type is not said.type and not mine.masked
+        now = shown(said, typed=typed, hidden=hidden)
+        yours = "deleted" if mine.masked else f"= {shown(mine, typed=typed, hidden=hidden)}"
+        return f"{yours} ({_name(layer, said.file)} now says {now})"
     if mine.masked:
-        if new is not None:
-            messages.append(f"kept yours: {label} deleted (manifest now says {says})")
-        return
-    yours = _shown(mine, typed=typed, hidden=hidden)
-    if new is None:
-        if old is not None:
-            messages.append(f"kept yours: {label} = {yours} (the manifest no longer has it)")
-    elif not mine.says(new):
-        messages.append(f"kept yours: {label} = {yours} (manifest now says {says})")
+        return ""
+    yours = shown(mine, hidden=hidden)
+    claim, was = after.claims.get(layer), before.layer(layer).get(name)
+    if claim is not None and claim.masked:
+        return f"= {yours} ({claim.file} deletes the group)"
+    file = was.file if was is not None else ""
+    return f"= {yours} ({_name(layer, file, 'the ')} no longer has it)"
 
 
-def _shown(prop: Cell | Property, *, typed: bool = False, hidden: bool = False) -> str:
+def _name(layer: Layer, file: str, article: str = "") -> str:
+    return f"{article}manifest" if layer is Layer.MANIFEST else file
+
+
+def _same(old: Mapping[str, Cell], new: Mapping[str, Cell]) -> bool:
+    return old.keys() == new.keys() and all(cell.says(new[name]) for name, cell in old.items())
+
+
+def shown(prop: Cell, *, typed: bool = False, hidden: bool = False) -> str:
+    """A value in messages."""
     values = prop.values[0] if len(prop.values) == 1 else f"({' '.join(prop.values)})"
     values = WITHHELD if hidden else values
     return f"{prop.type.value}: {values}" if typed else values
@@ -238,10 +261,15 @@ def _is_secret(group: LayeredGroup, new: PropertyGroup | None, says: Statement) 
     return was_protected(group) and is_protected(effective(group))
 
 
+def profiled(group: LayeredGroup) -> LayeredGroup:
+    """The group with only what profiles say of it."""
+    return put(put(group, Layer.MANIFEST, None, {}), Layer.ADMIN, None, {})
+
+
 def customisations(group: LayeredGroup) -> list[str]:
     """What an administrator set in a group, as ``NAME = VALUE``, sorted."""
     return [
-        f"{name} = {_shown(cell)}"
+        f"{name} = {shown(cell)}"
         for name, cell in sorted(group.layer(Layer.ADMIN).items())
         if not cell.masked
     ]
