@@ -35,6 +35,18 @@ _PIECES: dict[str, tuple[tuple[bytes, bytes, bytes], ...]] = {
         (b"<x>", b"<?a b?>", b"</x>"),
         (b"", b"\xff\xfe<\0", b""),
     ),
+    "toml": (
+        (b"", b"a=1\n", b""),
+        (b"a=", b"[", b""),
+        (b"a=", b"{a=", b""),
+        (b"", b"[a.b.c.d.e.f.g.h]\n", b""),
+        (b"", b"[[a]]\n", b""),
+        (b"a.", b"a.", b"a=1"),
+        (b"a='''", b"\n", b"'''"),
+        (b"a=[", b"{b=1},", b"]"),
+        (b'[service."site/x"]\n', b'[service."site/x".g]\n', b""),
+        (b'[service."site/x".g]\nv=[', b'"a",', b"]\n"),
+    ),
     "svccfg": (
         (b"setprop a/b = (", b"x ", b")"),
         (b'setprop a/b = "', b"\\\\", b'"'),

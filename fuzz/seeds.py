@@ -9,7 +9,7 @@ from pathlib import Path
 
 from roost.api.wire import call_message, encode
 from roost.errors import RoostError
-from roost.manifest import read_bundle
+from roost.manifest import read_bundle, write_toml
 from roost.model.bundle_json import bundle_to_json
 
 TOP = Path(__file__).parent.parent
@@ -46,6 +46,12 @@ def seeds(target: str) -> Iterator[bytes]:
     match target:
         case "manifest":
             yield from _manifests()
+        case "toml":
+            for data in _manifests():
+                try:
+                    yield write_toml(read_bundle(data, "seed.xml"))
+                except RoostError:
+                    continue
         case "svccfg":
             yield _SVCCFG.encode()
             yield from (f"{line}\n".encode() for line in _SVCCFG.splitlines())

@@ -18,7 +18,7 @@ from roost.cli.cfg.table import command_named, is_command
 from roost.cli.cfg.values import glob_matcher, parse_addition, parse_assignment
 from roost.errors import RoostError
 from roost.fmri import canonical, match_instances, match_services, parse
-from roost.manifest import read_bundle, write_bundle
+from roost.manifest import read_bundle, write_bundle, write_toml
 from roost.model.bundle import Bundle
 from roost.model.bundle_json import bundle_from_json, bundle_to_json
 
@@ -31,13 +31,20 @@ _INTERFACES = packaged_interfaces()
 
 
 def manifest(data: bytes) -> None:
-    """XML: what is accepted reads the same after it was written."""
+    """XML: what is accepted reads the same after it was written, in both forms."""
     with suppress(RoostError):
         _same_again(read_bundle(data, "fuzz.xml"))
 
 
+def toml(data: bytes) -> None:
+    """The short form, likewise."""
+    with suppress(RoostError):
+        _same_again(read_bundle(data, "fuzz.toml"))
+
+
 def _same_again(bundle: Bundle) -> None:
     assert read_bundle(write_bundle(bundle), "again.xml") == bundle
+    assert read_bundle(write_toml(bundle), "again.toml") == bundle
     on_the_wire = json.loads(json.dumps(bundle_to_json(bundle)))
     assert bundle_from_json(on_the_wire) == bundle
 
@@ -108,6 +115,7 @@ def _message(message: dict[str, object]) -> None:
 
 TARGETS: dict[str, Target] = {
     "manifest": manifest,
+    "toml": toml,
     "svccfg": svccfg,
     "fmri": fmri,
     "wire": wire,
