@@ -27,7 +27,6 @@ from roost.cli.cfg.sources import (
     read_source,
     store_manifests,
 )
-from roost.cli.cfg.templates import elsewhere
 from roost.errors import RequestError
 from roost.layout import Layout
 from roost.model.bundle import BundleType
@@ -56,7 +55,6 @@ def _import_named(session: Session, call: Call, fates: Fates, *, strict: bool) -
     known = _known(session)
     heeds_hashes = bool(os.environ.get(CHECK_HASH_VARIABLE))
     sources: list[Source] = []
-    lookup = elsewhere(session.store)
     for path in paths:
         try:
             source = read_source(
@@ -65,14 +63,13 @@ def _import_named(session: Session, call: Call, fates: Fates, *, strict: bool) -
             if heeds_hashes and known.get(source.path) == source.digest:
                 fates.skip(source.path)
                 continue
-            if source.bundle.type is BundleType.MANIFEST:
-                heed_templates(session, source, lookup, strict=strict)
             sources.append(source)
         except RequestError as problem:
             if not is_many:
                 raise
             fates.fail(os.path.abspath(path), problem.message)
-    _store(session, sources, known, fates)
+    passed = heed_templates(session, sources, fates, strict=strict, is_many=is_many)
+    _store(session, passed, known, fates)
     _tell(session, call, fates, is_many=is_many)
 
 

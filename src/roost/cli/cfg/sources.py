@@ -15,7 +15,7 @@ from roost import trees
 from roost.api import typed
 from roost.cli.cfg.bundles import digest_of, read
 from roost.cli.cfg.session import Session
-from roost.cli.cfg.templates import Lookup, bundle_problems
+from roost.cli.cfg.templates import bundle_problems, elsewhere
 from roost.errors import ManifestError, RequestError, SystemCallFailed, printable
 from roost.layout import Layout
 from roost.model.bundle import Bundle, BundleType
@@ -114,14 +114,30 @@ def read_source(session: Session, path: str, *wanted: BundleType, act: str) -> S
     return Source(os.path.abspath(path), digest, size_bytes, bundle)
 
 
-def heed_templates(session: Session, source: Source, lookup: Lookup, *, strict: bool) -> None:
-    """Say what templates find wrong with a manifest; if ``strict`` that is a `ManifestError`."""
-    found = bundle_problems(source.bundle, lookup)
-    if found and strict:
-        why = "\n    ".join(("its templates say:", *found))
-        raise ManifestError(f"import {source.path}", why)
-    for problem in found:
-        session.note(f"{source.path}: {problem}")
+def heed_templates(
+    session: Session, sources: Sequence[Source], fates: Fates, *, strict: bool, is_many: bool
+) -> list[Source]:
+    """Say what templates find wrong with manifests that are about to be stored together.
+
+    Returns what may be stored: if ``strict``, a manifest that breaks a template fails, or is a
+    `ManifestError` where it is not one of many.
+    """
+    lookup = elsewhere(session.store, [source.bundle for source in sources])
+    passed: list[Source] = []
+    for source in sources:
+        is_manifest = source.bundle.type is BundleType.MANIFEST
+        found = bundle_problems(source.bundle, lookup) if is_manifest else []
+        if found and strict:
+            why = "\n    ".join(("its templates say:", *found))
+            problem = ManifestError(f"import {source.path}", why)
+            if not is_many:
+                raise problem
+            fates.fail(source.path, problem.message)
+            continue
+        for text in found:
+            session.note(f"{source.path}: {text}")
+        passed.append(source)
+    return passed
 
 
 def store_manifests(session: Session, sources: Sequence[Source], fates: Fates) -> None:

@@ -21,7 +21,6 @@ from roost.cli.cfg.sources import (
     read_source,
     store_manifests,
 )
-from roost.cli.cfg.templates import elsewhere
 from roost.errors import RequestError
 from roost.layout import Layout
 from roost.model.bundle import BundleType
@@ -52,18 +51,15 @@ def run_pass(session: Session, fates: Fates, *, strict: bool) -> None:
 
 def _read(session: Session, paths: tuple[str, ...], fates: Fates, *, strict: bool) -> list[Source]:
     sources: list[Source] = []
-    lookup = elsewhere(session.store)
     ticker = _Ticker(session, len(paths))
     for path in paths:
         try:
-            source = read_source(session, path, BundleType.MANIFEST, act="import")
-            heed_templates(session, source, lookup, strict=strict)
-            sources.append(source)
+            sources.append(read_source(session, path, BundleType.MANIFEST, act="import"))
         except RequestError as problem:
             fates.fail(path, problem.message)
         ticker.tick()
     ticker.end()
-    return sources
+    return heed_templates(session, sources, fates, strict=strict, is_many=True)
 
 
 class _Ticker:
