@@ -41,7 +41,7 @@ from roost.manifest import write_bundle, write_toml
 _MAX_BYTES = 1024 * 1024
 _FORMATS = ("toml", "xml")
 _SUPERVISOR = re.compile(
-    r"^\[(program|supervisord|group|fcgi-program|eventlistener|include)\b", re.M
+    r"^\[(program|supervisord|group|fcgi-program|eventlistener|include)\b", re.MULTILINE
 )
 _UNIT = re.compile(r"^\[(Unit|Service|Install)\]", re.MULTILINE)
 
@@ -75,6 +75,10 @@ def _body(parsed: Parsed) -> int:
     name = _checked_name(parsed.value(_NAME.flag))
     found = _convert(parsed.operands, name, tuple(parsed.values(_INSTANCE.flag)))
     _refuse_doubles(found)
+    if not any(each.bundle.services for each in found):
+        _tell_all(note for each in found for note in each.notes)
+        what = "it" if len(parsed.operands) == 1 else "any of them"
+        raise InvalidValue(f"convert {' '.join(parsed.operands)}", f"there is no service in {what}")
     output = parsed.value(_OUTPUT.flag)
     outputs = _outputs(found, output, target)
     for path, conversion in outputs:
@@ -87,7 +91,7 @@ def _body(parsed: Parsed) -> int:
         text = None if output is not None else _document(outputs[0][1], target).decode()
         print_json(_as_json(whole, [path for path, _ in outputs if path is not None], text))
     else:
-        written = {note for _, conversion in outputs for note in _commented(conversion)}
+        written = {note for _, conversion in outputs for note in conversion.notes}
         _summarise(found, written)
     return 1 if parsed.has(_STRICT.flag) and whole.lost() else 0
 
@@ -219,8 +223,8 @@ def _outputs(
 ) -> list[tuple[str | None, Conversion]]:
     """What goes where; None is standard output."""
     if output is None or not (os.path.isdir(output) or output.endswith("/")):
-        name = next((each.bundle.services[0].name for each in found if each.bundle.services), "")
-        return [(output, joined(name.rpartition("/")[2] or "empty", found))]
+        name = next(each.bundle.services[-1].name for each in found if each.bundle.services)
+        return [(output, joined(name.rpartition("/")[2], found))]
     return [
         (os.path.join(output, f"{_leaf(each)}.{target}"), each)
         for each in found
@@ -248,11 +252,6 @@ def _placed_comments(conversion: Conversion) -> dict[str, list[str]]:
     if astray and services:
         placed[services[0]] = [*astray, *placed.get(services[0], [])]
     return placed
-
-
-def _commented(conversion: Conversion) -> tuple[Note, ...]:
-    """The notes that stand as comments in the document."""
-    return conversion.notes if conversion.bundle.services else ()
 
 
 def _write(path: str, data: bytes) -> None:
@@ -300,7 +299,7 @@ def _summarise(found: Iterable[Conversion], commented: set[Note]) -> None:
             _tell_all(note for note in conversion.notes if note not in commented)
             continue
         name = conversion.bundle.services[-1].name
-        line = f"svc:/{name}: {tally.carried} lines converted"
+        line = f"svc:/{name}: {_lines(tally.carried)} converted"
         if tally.changed:
             line += f", {tally.changed} of them with a difference"
         _tell(line + (f"; {tally.lost} not:" if tally.lost else ""))
@@ -309,6 +308,10 @@ def _summarise(found: Iterable[Conversion], commented: set[Note]) -> None:
             reasons[note.why] += len(note.settings)
         for why, count in reasons.items():
             _tell(f"  {count:4d}  {why}")
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def _tell_all(notes: Iterable[Note]) -> None:

@@ -42,10 +42,11 @@ class Draft:
         self.put(name, "method", "exec", PropertyType.ASTRING, command)
         self.put(name, "method", "timeout_seconds", PropertyType.COUNT, str(timeout_s))
 
-    def set_method_user(self, name: str, user: str) -> None:
-        """Let one method run as another user than the rest."""
-        self.put(name, "method", "use_profile", PropertyType.BOOLEAN, "false")
-        self.put(name, "method", "user", PropertyType.ASTRING, user)
+    def run_as_root(self, method: str) -> None:
+        """Let one method run as root, whoever runs the rest."""
+        self.put(method, "method", "use_profile", PropertyType.BOOLEAN, "false")
+        for attribute in ("user", "group"):
+            self.put(method, "method", attribute, PropertyType.ASTRING, "root")
 
     def set_context(self, attribute: str, *values: str) -> None:
         """Set an attribute of the context of all methods."""

@@ -50,11 +50,11 @@ def _settings_of(source: Source) -> list[Setting]:
         matched = _LINE.fullmatch(line)
         if matched is None:
             raise refusal(source.name, number, f"'{line[:60]}' is no 'name: command'")
-        name = matched[1]
+        name = legal_name(matched[1])
         if name in found:
             why = f"process type {name} is there twice (first in line {found[name].line})"
             raise refusal(source.name, number, why)
-        found[name] = Setting(source.name, number, "", name, matched[2])
+        found[name] = Setting(source.name, number, "", matched[1], matched[2])
     if not found:
         raise refusal(source.name, 1, "it names no process type")
     return list(found.values())

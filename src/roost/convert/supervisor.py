@@ -125,7 +125,12 @@ def convert_supervisor(sources: Sequence[Source], options: SupervisorOptions) ->
     rest = Ledger(setting for section in sections.values() for setting in section.settings)
     _read_groups(sections, programs, rest)
     defaults = _read_supervisord(sections.get("supervisord"), rest, options)
+    names: set[str] = set()
     for program in programs:
+        if program.service in names:
+            why = f"another program becomes svc:/{program.service}, too"
+            raise refusal(program.section.file, program.section.line, why)
+        names.add(program.service)
         program.convert(defaults)
     _order_by_priority(programs)
     _name_sections(sections, rest)
@@ -186,10 +191,13 @@ class _Program:
         except ValueError as wrong:
             self.ledger.lose(setting, str(wrong))
             return default
+        self._carry(setting)
+        return value
+
+    def _carry(self, setting: Setting) -> None:
         self.ledger.carry(setting)
         if "%(ENV_" in setting.value:
             self.ledger.change(setting, "%(ENV_...)s is the environment of this conversion")
-        return value
 
     # --- from settings to a draft ---
 
@@ -236,7 +244,7 @@ class _Program:
             raise refusal(setting.file, setting.line, str(wrong)) from None
         if not words:
             raise refusal(setting.file, setting.line, "the command is empty")
-        self.ledger.carry(setting)
+        self._carry(setting)
         command = [literal(word) for word in words]
         if is_bare_name(command):
             draft.set_context("environment", f"PATH={USUAL_PATH}")

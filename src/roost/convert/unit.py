@@ -109,6 +109,7 @@ def _service(
         _set_model(plan)
         read_identity(plan)
         mains = _main_commands(plan)
+        plan.starts_as_root = bool(mains) and all(command.is_privileged for command in mains)
         plan.is_sought = _seeks(plan)
         set_context(plan)
         set_start(plan, mains)
@@ -139,6 +140,9 @@ def _instances(file: UnitFile, options: UnitOptions, converted: frozenset[str]) 
     """The instances that were asked for of a template: one service."""
     name, _, kind = split_unit(file.name)
     found = []
+    names = [legal_name(instance) for instance in options.instances]
+    if len(set(names)) < len(names):
+        raise refusal(file.sources[0].name, 1, f"two instances have the name {names[-1]}")
     for instance in options.instances:
         unit = Unit(replace(file, name=f"{name}@{instance}.{kind}"))
         found.append(_convert(unit, file, options, converted))
@@ -283,7 +287,7 @@ def _main_commands(plan: Plan) -> list[Command]:
 
 def _setup(plan: Plan) -> list[ServiceBundle]:
     """The service that does as root what the service itself has no right to."""
-    if not plan.user or not plan.setup:
+    if not plan.needs_setup or not plan.setup:
         return []
     draft = Draft(plan.draft.instance)
     draft.set_name(f"directories and the like for {plan.service}")

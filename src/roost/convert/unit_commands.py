@@ -115,16 +115,18 @@ def set_start(plan: Plan, mains: Sequence[Command]) -> None:
     after = read_commands(plan, "ExecStartPost")
     lines = [*_condition_lines(plan, conditions)]
     for command in before:
-        if command.is_privileged:
+        if command.is_privileged and plan.needs_setup:
             plan.setup.append(command.tolerant)
             why = "it runs as root before the first start after a boot, not before each"
             plan.unit.ledger.change(command.setting, why)
         else:
             lines.append(command.tolerant)
-    if not plan.user:
+            if plan.starts_as_root and not command.is_privileged:
+                plan.unit.ledger.change(command.setting, "it runs as root, as ExecStart does")
+    if not plan.needs_setup:
         lines[:0] = plan.setup
     for command in mains:
-        if command.is_privileged:
+        if command.is_privileged and not plan.starts_as_root:
             _lose_privilege(plan, command)
     tail = _after_lines(plan, after)
     used = set().union(*(c.variables() for c in (*conditions, *before, *mains, *after)))
@@ -132,6 +134,8 @@ def set_start(plan: Plan, mains: Sequence[Command]) -> None:
     text = _method_text([*preludes, *lines], mains, tail)
     whole = " ".join([*plan.wrappers, text, *plan.redirects])
     plan.draft.set_method("start", whole, _start_timeout_s(plan))
+    if plan.starts_as_root:
+        plan.draft.run_as_root("start")
     plan.unit.ledger.carry(*(command.setting for command in mains))
     _check_variables(plan, mains, used)
 
@@ -317,7 +321,7 @@ def set_refresh(plan: Plan) -> None:
     plan.draft.set_method("refresh", text, timeout_s)
     privileged = [command for command in commands if command.is_privileged]
     if privileged and len(privileged) == len(commands):
-        plan.draft.set_method_user("refresh", "root")
+        plan.draft.run_as_root("refresh")
     else:
         for command in privileged:
             _lose_privilege(plan, command)

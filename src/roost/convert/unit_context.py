@@ -214,7 +214,7 @@ def _add_directories(plan: Plan, environment: dict[str, str]) -> None:
                 if ":" in name:
                     unit.ledger.change(setting, f"the symbolic link of '{name}' is left out")
                 names.append(name.partition(":")[0])
-            if words and plan.user:
+            if words and plan.needs_setup:
                 why = f"root makes it in {setup_fmri(plan)}, before the first start after a boot"
                 unit.ledger.change(setting, why)
             elif words:

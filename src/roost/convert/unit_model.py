@@ -98,6 +98,8 @@ class Plan:
     user: str = ""
     """Who it runs as, if that is not root."""
     group: str = ""
+    starts_as_root: bool = False
+    """Does the start method run as root although the service has a user?"""
     preludes: list[str] = field(default_factory=list)
     """Commands of the shell that set variables for others."""
     setup: list[str] = field(default_factory=list)
@@ -109,3 +111,8 @@ class Plan:
     """What stands for ``$MAINPID``; None if roost does not know it."""
     is_sought: bool = False
     """Is some program to be sought in PATH?"""
+
+    @property
+    def needs_setup(self) -> bool:
+        """Must a service of its own do as root what comes before the start?"""
+        return bool(self.user) and not self.starts_as_root

@@ -76,7 +76,7 @@ def settings_of(source: Source) -> list[Setting]:
 
 
 def _logical_lines(text: str) -> Iterator[Logical]:
-    """Lines without comments and blank ones, those that go on joined by a blank."""
+    """Lines without comments and blank ones; a backslash at the end joins the next as a blank."""
     start = 0
     parts: list[str] = []
     for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
@@ -84,13 +84,14 @@ def _logical_lines(text: str) -> Iterator[Logical]:
         if line.startswith(("#", ";")) or (not line and not parts):
             continue
         start = start if parts else number
-        goes_on = line.endswith("\\")
-        parts.append(line[:-1] if goes_on else line)
+        backslashes = len(raw) - len(raw.rstrip("\\"))
+        goes_on = backslashes % 2 == 1
+        parts.append(f"{raw[:-1]} " if goes_on else raw)
         if not goes_on:
-            yield Logical(start, " ".join(parts).strip())
+            yield Logical(start, "".join(parts).strip())
             parts = []
     if parts:
-        yield Logical(start, " ".join(parts).strip())
+        yield Logical(start, "".join(parts).strip())
 
 
 # --- words ------------------------------------------------------------------------------
