@@ -96,3 +96,44 @@ def test_a_dialogue(quotes: House, tmp_path: Path) -> None:
     history = tmp_path / "roost" / "svccfg_history"
     assert "selectsnap running" in history.read_text()
     assert history.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_history_holds_no_protected_value(quotes: House, tmp_path: Path) -> None:
+    history = tmp_path / "roost" / "svccfg_history"
+    history.parent.mkdir()
+    history.write_text("".join(f"list earlier{number}\n" for number in range(1000)))
+    terminal = Terminal(quotes.command(), tmp_path)
+    terminal.expect("svc:> ")
+    terminal.type("select site/quotes\n")
+    for line in (
+        "addpg secrets application",
+        "setprop secrets/password = astring: hunter1",
+        # What is said of the group only now holds for what was typed before it, too.
+        "setprop secrets/read_authorization = astring: somebody",
+        "setprop secrets/password = (\n hunter2)",
+        "setprp secrets/password = hunter3",
+        "setprop nowhere/password = astring: hunter4",
+        "setprop config/port = 4242",
+        "setprop config/port = 4243x",
+        'listprop "never ended hunter5',
+    ):
+        terminal.expect("svc:/site/quotes> ")
+        terminal.type(f"{line}\n")
+    terminal.expect("\n> ")
+    os.kill(terminal.process.pid, signal.SIGINT)
+    terminal.type("\n")  # the line editor may see the signal only at the next key
+    terminal.expect("svc:/site/quotes> ")
+    terminal.type("end\n")
+    assert terminal.close() == 0
+    lines = history.read_text().splitlines()
+    assert lines[-5:] == [
+        "select site/quotes",
+        "addpg secrets application",
+        "setprop config/port = 4242",
+        "setprop config/port = 4243x",
+        "end",
+    ]
+    assert "hunter" not in history.read_text()
+    assert len(lines) == 1000
+    assert lines[0] == "list earlier5"
+    assert history.stat().st_mode & 0o777 == 0o600

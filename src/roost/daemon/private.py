@@ -17,6 +17,7 @@ from contextlib import suppress
 from roost.api import typed
 from roost.api.connection import Call
 from roost.api.server import Handler, Server
+from roost.daemon.acting import recorded
 from roost.daemon.console import Console
 from roost.daemon.import_api import ImportApi
 from roost.daemon.journal import MasterLog
@@ -71,19 +72,33 @@ def check_directory(path: str) -> None:
         raise NotAllowed(f"make a socket in {path}", why, f"ls -ld {path}")
 
 
+class FileServer:
+    """Serves the repository file of ``layout`` on ``loop``. The run directory must be there."""
+
+    def __init__(self, loop: Loop, layout: PrivateLayout) -> None:
+        self._repository = open_repository(layout, fresh_boot=True)
+        journal = MasterLog(layout)
+        self._console = Console(loop, layout, sys.stderr)
+        keeper = _Keeper(loop, layout, self._repository, self._console, journal)
+        handlers: dict[str, Handler] = {
+            **RepositoryApi(keeper).handlers(),
+            **ImportApi(keeper).handlers(),
+            **LayersApi(keeper).handlers(),
+            "io.roost.Manager.Act": lambda call: _act(keeper, call),
+        }
+        told = recorded(self._repository.history, handlers)
+        self.server = Server(loop, layout.socket, told, on_bug=journal.bug)
+
+    def close(self) -> None:
+        """Stop serving, and release the file."""
+        self.server.close()
+        self._console.close()
+        self._repository.close()
+
+
 def _serve(layout: PrivateLayout, ready_fd: int | None) -> None:
-    repository = open_repository(layout, fresh_boot=True)
     loop = Loop()
-    journal = MasterLog(layout)
-    console = Console(loop, layout, sys.stderr)
-    keeper = _Keeper(loop, layout, repository, console, journal)
-    handlers: dict[str, Handler] = {
-        **RepositoryApi(keeper).handlers(),
-        **ImportApi(keeper).handlers(),
-        **LayersApi(keeper).handlers(),
-        "io.roost.Manager.Act": lambda call: _act(keeper, call),
-    }
-    server = Server(loop, layout.socket, handlers, on_bug=journal.bug)
+    server = FileServer(loop, layout)
     loop.set_reader(_LIFELINE, lambda: _check_lifeline(loop))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(number, loop.stop)
@@ -94,8 +109,6 @@ def _serve(layout: PrivateLayout, ready_fd: int | None) -> None:
         os.close(ready_fd)
     loop.run()
     server.close()
-    console.close()
-    repository.close()
     loop.close()
 
 

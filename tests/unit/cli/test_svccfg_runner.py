@@ -8,7 +8,7 @@ import pytest
 
 from roost.cli import svccfg
 from roost.cli.cfg.completion import completions
-from roost.cli.cfg.dialogue import history_file
+from roost.cli.cfg.history import history_file
 from roost.cli.cfg.lexer import BadCommand, WrongArguments, lex
 from roost.cli.cfg.runner import parse_call, run_lines, run_words
 from roost.cli.cfg.session import Command, Session
