@@ -32,7 +32,7 @@ class Short(Section):
 
 
 class Holder(dict[str, object]):
-    """A table that only holds tables with headers."""
+    """A table that has a header only if something in it has none."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ def print_table(
             yield f"{_key(key)} = {_statement(value, len(_key(key)) + 3)}"
     for key, inner in below:
         at = (*path, key)
-        if not isinstance(inner, Holder):
+        if not isinstance(inner, Holder) or not all(map(_is_section, inner, inner.values())):
             yield ""
             yield from _comment(comments.get(at, ()))
             yield f"[{'.'.join(map(_key, at))}]"

@@ -29,7 +29,7 @@ from roost.manifest._toml_values import (
     truth,
     unknown_key,
 )
-from roost.manifest._validate import Problems
+from roost.manifest._validate import MAX_PROBLEMS, Problems
 from roost.model.bundle import Bundle, BundleType
 from roost.model.bundle_json import GROUPINGS, KINDS, RESTART_ON
 from roost.model.properties import PropertyType
@@ -59,7 +59,7 @@ def bundle_node(document: Document, problems: Problems) -> Node:
             elif key == "service":
                 services = table_of(value, at)
             else:
-                raise unknown_key(key, _TOP_WORDS, place)
+                raise unknown_key(key, _TOP_WORDS, at)
         except Fault as problem:
             problems.add(problem)
     root = place.node("service_bundle", type=kind.value)
@@ -121,7 +121,9 @@ class Entity:
         return node
 
     def _attempt(self, act: Callable[[_What, Place], None], what: _What, place: Place) -> None:
-        """Do it, or note why not."""
+        """Do it, or note why not; nothing more once there is enough to say."""
+        if len(self.problems.found) >= MAX_PROBLEMS:
+            return
         try:
             act(what, place)
         except Fault as problem:

@@ -15,10 +15,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from roost.manifest._source import MAX_ELEMENTS, Budget, Fault, Node, fault_at
+from roost.manifest._source import Fault, Node, fault_at
 
 MAX_BYTES = 4 * 2**20
 """Bound on a document: TOML says in a third of the room what XML says."""
+MAX_KEYS = 60_000
+"""Bound on keys and members of arrays; each may stand for several elements."""
+MAX_WORD = 1000
+"""Characters of a number, or of a key without quotes: tomllib's pattern for numbers is costly."""
 MAX_DEPTH = 16
 """Names in one key, with those of its table, and brackets around one value."""
 
@@ -92,7 +96,7 @@ class Document:
     place: Place
 
 
-def parse_toml(data: bytes, name: str, budget: Budget) -> Document:
+def parse_toml(data: bytes, name: str) -> Document:
     """The document in ``data``; ManifestError with a line for whatever is no small TOML."""
     if len(data) > MAX_BYTES:
         why = f"it is larger than {MAX_BYTES // 2**20} MiB, which no service bundle needs"
@@ -103,14 +107,11 @@ def parse_toml(data: bytes, name: str, budget: Budget) -> Document:
         line = data.count(b"\n", 0, problem.start) + 1
         raise fault_at(name, line, "bytes that are not utf-8") from None
     text = text.replace("\r\n", "\n")
-    lines = _Scan(text, name, budget).lines()
+    lines = _Scan(text, name).lines()
     try:
         table = tomllib.loads(text, parse_float=Inexact)
     except tomllib.TOMLDecodeError as problem:
         raise _syntax_fault(problem, text, name) from None
-    except ValueError:
-        # int() refuses to read more digits than this, and tomllib passes that on.
-        raise fault_at(name, 0, "a number of more than 4300 digits") from None
     return Document(table, Place(name, lines))
 
 
@@ -125,10 +126,10 @@ def _syntax_fault(problem: ValueError, text: str, name: str) -> Fault:
 class _Scan:
     """One pass over a text that is TOML, at least as far as tomllib will come."""
 
-    def __init__(self, text: str, name: str, budget: Budget) -> None:
+    def __init__(self, text: str, name: str) -> None:
         self._text = text
         self._name = name
-        self._budget = budget
+        self._keys_left = MAX_KEYS
         self._at = 0
         self._next_line = 1
         self._line = 1
@@ -170,6 +171,8 @@ class _Scan:
             self._at = end if end > found.start() else len(self._text)
             if found.lastgroup in ("quote", "newline"):
                 self._next_line += self._word.count("\n")
+            if found.lastgroup is None and len(self._word) > MAX_WORD:
+                raise self._fault(f"a name or a number of more than {MAX_WORD} characters")
             if found.lastgroup != "blank":
                 return
 
@@ -240,26 +243,27 @@ class _Scan:
                     self._word = ""
 
     def _inline_table(self, path: Path, depth: int) -> None:
-        while self._is_key():
-            below = (*path, *self._key(depth))
-            self._note(below)
-            if self._word != "=":
-                break
+        while self._word not in ("", "}"):
+            if self._is_key():
+                below = (*path, *self._key(depth))
+                self._note(below)
+                if self._word == "=":
+                    self._advance()
+                    self._value(below, depth + len(below) - len(path))
+            elif self._word in (",", "\n"):
+                self._advance()
+            else:
+                self._word = ""
+        if self._word:
             self._advance()
-            self._value(below, depth + len(below) - len(path))
-            if self._word != ",":
-                break
-            self._advance()
-        if self._word == "}":
-            self._advance()
-        else:
-            self._word = ""
 
     def _note(self, path: Path, line: int = 0) -> None:
-        self._budget.elements -= 1
-        if self._budget.elements < 0:
-            raise self._fault(f"more than {MAX_ELEMENTS} keys and values")
-        self._lines.setdefault(path, line or self._line)
+        self._keys_left -= 1
+        if self._keys_left < 0:
+            raise self._fault(f"more than {MAX_KEYS} keys and members of arrays")
+        while path and path not in self._lines:  # the tables around it may have no header
+            self._lines[path] = line or self._line
+            path = path[:-1]
 
     def _fault(self, why: str) -> Fault:
         return fault_at(self._name, self._line, why)

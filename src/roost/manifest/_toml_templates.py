@@ -113,7 +113,7 @@ def _pg_pattern(label: str, table: dict[str, object], place: Place) -> Node:
             for name, found in table_of(value, at).items():
                 properties.append(_prop_pattern(name, table_of(found, at.at(name)), at.at(name)))
         else:
-            raise unknown_key(key, words.PATTERN_WORDS, place)
+            raise unknown_key(key, words.PATTERN_WORDS, at)
     node.children = _by_tag(node, "pg_pattern") + properties
     return node
 
@@ -141,7 +141,7 @@ def _prop_pattern(name: str, table: dict[str, object], place: Place) -> Node:
             section.children = each(value, at, _ALLOWED[key])
             node.children.append(section)
         else:
-            raise unknown_key(key, words.PROPERTY_PATTERN_WORDS, place)
+            raise unknown_key(key, words.PROPERTY_PATTERN_WORDS, at)
     node.children = _by_tag(node, "prop_pattern")
     return node
 
@@ -153,6 +153,10 @@ def _by_tag(node: Node, tag: str) -> list[Node]:
 
 
 def _cardinality(value: object, place: Place) -> Node:
+    """How many values: a number, or a table of the least and the greatest."""
+    if not isinstance(value, dict):
+        number = whole(value, place)
+        return place.node("cardinality", min=number, max=number)
     table = table_of(value, place)
     check_keys(table, ("min", "max"), place)
     return place.node(
@@ -285,8 +289,8 @@ def _texts(node: Node) -> Fragment:
     return found
 
 
-def _prop_table(node: Node) -> Section:
-    table = Section()
+def _prop_table(node: Node) -> Short:
+    table = Short()
     if node.get("type"):
         table["type"] = node.get("type")
     if node.get("required") == "true":
@@ -304,9 +308,11 @@ def _prop_table(node: Node) -> Section:
     return table
 
 
-def _bounds(node: Node) -> Fragment:
+def _bounds(node: Node) -> object:
     """Least and most; what is said by leaving it out is left out, but not both."""
     least, most = node.get("min"), node.get("max")
+    if least == most:
+        return number_value(least)
     shown: Fragment = {}
     if least != "0":
         shown["min"] = number_value(least)

@@ -26,16 +26,16 @@ def check_keys(table: Mapping[str, object], known: Collection[str], place: Place
     """Fault for the first key that is not known, with the one that may be meant."""
     for key in table:
         if key not in known:
-            raise unknown_key(key, known, place)
+            raise unknown_key(key, known, place.at(key))
 
 
 def unknown_key(key: str, known: Collection[str], place: Place) -> Fault:
-    """The Fault about a key; the nearest one is offered, or all if they are few."""
+    """The Fault about a key in its place; the nearest one is offered, or all if they are few."""
     near = get_close_matches(key, known, 1)
     meant = f", did you mean '{near[0]}'?" if near else ""
     if not near and len(known) <= 12:
         meant = f", expected {', '.join(known)}"
-    return place.at(key).fault(f"there is no key '{key}'{meant}")
+    return place.fault(f"there is no key '{key}'{meant}")
 
 
 def text(value: object, place: Place) -> str:

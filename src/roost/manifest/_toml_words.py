@@ -30,8 +30,8 @@ CREDENTIALS = (
 PAIRED = ("environment", "limits")
 """Properties whose values ``NAME=TEXT`` are written as a table."""
 CONTEXT_WORDS = (
-    *("user", "group", "supp_groups", "privileges", "limit_privileges", "working_directory"),
-    *("project", "resource_pool", "security_flags", "corefile_pattern", "umask", *PAIRED),
+    *("working_directory", "project", "resource_pool", "security_flags", "corefile_pattern"),
+    *("user", "group", "supp_groups", "privileges", "limit_privileges", "umask", *PAIRED),
 )
 """Words of an entity that are properties of its group ``method_context``."""
 STARTD_WORDS = ("duration", "ignore_error")
@@ -71,15 +71,13 @@ _GROUP_TYPES = {
 }
 
 _T = PropertyType
-_CONTEXT = dict.fromkeys(("profile", *CREDENTIALS, *CONTEXT_WORDS), _T.ASTRING) | {
-    "use_profile": _T.BOOLEAN,
-    "trusted_path": _T.BOOLEAN,
+_CONTEXT = {
+    **dict.fromkeys(CONTEXT_WORDS[:5], _T.ASTRING),
+    **dict.fromkeys(("profile", *CREDENTIALS), _T.ASTRING),
+    **dict.fromkeys(("trusted_path", "use_profile"), _T.BOOLEAN),
+    **dict.fromkeys(("umask", *PAIRED), _T.ASTRING),
 }
-_METHOD = _CONTEXT | {
-    "type": _T.ASTRING,
-    "exec": _T.ASTRING,
-    "timeout_seconds": _T.COUNT,
-}
+_METHOD = {"type": _T.ASTRING, "exec": _T.ASTRING, "timeout_seconds": _T.COUNT, **_CONTEXT}
 _DEPENDENCY = {
     "type": _T.ASTRING,
     "grouping": _T.ASTRING,
@@ -94,7 +92,10 @@ def default_group_type(name: str, *, is_profile: bool) -> str:
 
 
 def known_types(name: str, kind: str) -> Mapping[str, PropertyType]:
-    """The properties of a group whose type is known: plain values of theirs have it."""
+    """The properties of a group whose type is known: plain values of theirs have it.
+
+    Those of methods and contexts are written in this order.
+    """
     if kind == "method":
         return _METHOD
     if kind == "dependency":

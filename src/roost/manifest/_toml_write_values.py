@@ -45,8 +45,11 @@ def group_table(
     is_profile: bool,
 ) -> dict[str, object] | None:
     """The table of a group without its type; None if a property cannot be said in it."""
+    # Methods and contexts are written as their elements are; others keep their order.
+    order = [name for name in known if name in group.properties and "use_profile" in known]
     table: dict[str, object] = {}
-    for name, prop in group.properties.items():
+    for name in dict.fromkeys([*order, *group.properties]):
+        prop = group.properties[name]
         marked = name in overrides or name in untyped
         if not marked and _is_filled_in(group, prop, known, is_profile=is_profile):
             continue

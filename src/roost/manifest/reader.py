@@ -63,9 +63,8 @@ def _read_toml(source: str | bytes, problems: Problems) -> Bundle | None:
     from roost.manifest._toml_read import read_document  # noqa: PLC0415  most documents are XML
     from roost.manifest._toml_source import parse_toml  # noqa: PLC0415
 
-    budget = Budget()
-    data = source if isinstance(source, bytes) else read_file(source, problems.name, budget)
-    return read_document(parse_toml(data, problems.name, budget), problems)
+    data = source if isinstance(source, bytes) else read_file(source, problems.name, Budget())
+    return read_document(parse_toml(data, problems.name), problems)
 
 
 def _document(source: str | bytes, name: str, root: str, note: Note) -> Node:
