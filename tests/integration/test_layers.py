@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import pytest
+
 from roost.api.address import short_path
 from roost.api.client import Client
 from roost.api.wire import PREFIX, Decoder, call_message, encode
+from roost.errors import InvalidValue
 from roost.fmri import service_of
 from tests.integration.case import Case
 from tests.integration.daemon import WAIT_S
@@ -134,7 +137,7 @@ def test_files_are_imported_and_withdrawn(case: Case) -> None:
     assert _call(case, "Withdraw", files=[]) == {"unsupported": [name]}
 
 
-def _group(name: str, kind: str, **values: str) -> dict[str, object]:
+def _group(name: str, kind: str, /, **values: str) -> dict[str, object]:
     properties = [
         {
             "name": prop,
@@ -144,3 +147,60 @@ def _group(name: str, kind: str, **values: str) -> dict[str, object]:
         for prop, text in values.items()
     ]
     return {"name": name, "type": kind, "properties": properties}
+
+
+def test_a_profile_layer_acts_at_once(case: Case) -> None:
+    """What it enables starts; what it sets is what runs; nobody else is refreshed."""
+    case.load(case.service("a", enabled=False) + case.service("b"))
+    a = case.fmri("a")
+    case.wait("a", "disabled")
+    case.wait("b", "online")
+    site = case.daemon.layout.below("/etc/svc/profile/site.xml")
+
+    def replace(**said: object) -> dict[str, Any]:
+        service = {"name": service_of(a).removeprefix("svc:/"), **said}
+        bundle = {"type": "profile", "name": "site", "services": [service]}
+        file = {"bundle": bundle, "file": site, "hash": "ab" * 32}
+        return _call(case, "ReplaceLayer", layer="site-profile", files=[file], kept=[])
+
+    wait = _Wait(case, a, "general")
+    answer = replace(
+        groups=[_group("config", "application", name="x")],
+        instances=[{"name": "default", "enabled": True}],
+    )
+    assert answer["instances"] == [a]
+    assert [(r["file"], r["error"]) for r in answer["reports"]] == [(site, None)]
+    case.wait("a", "online")
+    assert wait.answer() == wait.known + 1
+    assert _running(case, a, "config") == {"name": ["x"]}
+    assert _said(case, a, "general")[-1] == ("enabled", "site-profile", "true", True)
+    assert _call(case, "ImportedFiles")["hashes"][site] == "ab" * 32
+
+    case.svcadm("disable", "-s", "@a")
+    again = replace(
+        groups=[_group("config", "application", name="x")],
+        instances=[{"name": "default", "enabled": True}],
+    )
+    assert again["instances"] == []
+    assert case.state("a") == "disabled"
+    log = case.log("b")
+    answer = replace(groups=[_group("config", "application", name="y")])
+    assert answer["instances"] == [a]
+    assert _running(case, a, "config") == {"name": ["y"]}
+    _call(case, "DropCustomizations", fmri=a, masked_only=False)
+    assert case.state("a") == "disabled"  # as the manifest has it
+    _call(case, "ReplaceLayer", layer="site-profile", files=[], kept=[])
+    assert _running(case, a, "config") == {}
+    assert case.log("b") == log
+    assert site not in _call(case, "ImportedFiles")["hashes"]
+
+
+def test_only_profile_layers_are_replaced(case: Case) -> None:
+    for name in ("admin", "manifest", "", "site"):
+        with pytest.raises(InvalidValue, match="that goes for system-profile and site-profile"):
+            _call(case, "ReplaceLayer", layer=name, files=[], kept=[])
+
+
+def _running(case: Case, fmri: str, group: str) -> dict[str, list[str]]:
+    found = _call(case, "Groups", fmri=fmri, view="running", group=group)["groups"]
+    return {prop["name"]: prop["values"] for each in found for prop in each["properties"]}

@@ -46,14 +46,13 @@ class FileRecords:
         entity = self._store.find(HASH_SERVICE)
         if entity is None:
             entity = self._store.add(HASH_SERVICE, file=origin_of(file))
-        name = self._name_of(entity, file)
+        name, before = self._group_of(entity, file)
         properties = [
             Property(_HASH, PropertyType.OPAQUE, (parse_value(PropertyType.OPAQUE, digest),)),
             Property(_FILE, PropertyType.ASTRING, (file,)),
         ]
         if layer is not Layer.MANIFEST:
             properties.append(Property(_LAYER, PropertyType.ASTRING, (layer.label,)))
-        before = self._store.load(entity, name)
         after = recorded(before.get(name), name, properties, origin_of(file))
         self._store.save(entity, before, {name: after})
 
@@ -62,18 +61,21 @@ class FileRecords:
         entity = self._store.find(HASH_SERVICE)
         if entity is None:
             return False
-        name = self._name_of(entity, file)
-        before = self._store.load(entity, name)
+        name, before = self._group_of(entity, file)
         if effective(before.get(name)) is None:
             return False
         self._store.save(entity, before, {name: None})
         return True
 
-    def _name_of(self, entity: Entity, file: str) -> str:
-        """The name of the group for a file; another one where another file has taken it."""
+    def _group_of(self, entity: Entity, file: str) -> tuple[str, dict[str, LayeredGroup]]:
+        """The name of the group for a file, and the group; another where another file has it."""
         name = file_key(file, {})
-        holder = self._store.groups(entity, name).get(name)
-        return name if holder is None else file_key(file, {name: holder.value(_FILE)})
+        found = self._store.load(entity, name)
+        holder = effective(found.get(name))
+        if holder is None or holder.value(_FILE) == file:
+            return name, found
+        name = file_key(file, {name: holder.value(_FILE)})
+        return name, self._store.load(entity, name)
 
     def supporting(self, group: LayeredGroup | None, file: str) -> LayeredGroup | None:
         """The group ``manifestfiles`` of an entity that the file supports."""
@@ -85,14 +87,16 @@ class FileRecords:
     def withdraw(self, file: str, keeping: Collection[str] = ()) -> None:
         """The file supports nothing any more but the entities in ``keeping``."""
         key = file_key(file, {})
-        for name in (key, file_key(file, {key: ""})):
-            for entity in self._store.with_property(MANIFEST_FILES, name):
-                if entity.fmri in keeping:
-                    continue
-                before = self._store.load(entity, MANIFEST_FILES)
-                group = before[MANIFEST_FILES]
-                if _paths(effective(group)).get(name) == file:
-                    self._store.save(entity, before, {MANIFEST_FILES: erased(group, (name,))})
+        names = (key, file_key(file, {key: ""}))
+        for entity in self._store.with_property(MANIFEST_FILES, *names):
+            if entity.fmri in keeping:
+                continue
+            before = self._store.load(entity, MANIFEST_FILES)
+            group = before[MANIFEST_FILES]
+            paths = _paths(effective(group))
+            entries = [name for name in names if paths.get(name) == file]
+            if entries:
+                self._store.save(entity, before, {MANIFEST_FILES: erased(group, entries)})
 
     def unsupported(self) -> list[str]:
         """What files once supported and none does: instances, and services that have neither

@@ -26,6 +26,8 @@ from roost.repository.upgrade import PROTECTED, Statement, manifest_groups, repl
 INITIAL = "initial"
 LAST_IMPORT = "last-import"
 PREVIOUS = "previous"
+_FRESH = (1, "service")
+"""Version and kind of a service that was just made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class Importer:
         part = service.own.part
         if service.own.is_new or not (part.is_empty and delivered):
             bundle = service.part.bundle
-            if self._store.description(service.own.entity) != (bundle.version, bundle.kind):
+            present = _FRESH if service.own.is_new else self._store.description(service.own.entity)
+            if present != (bundle.version, bundle.kind):
                 self._store.describe(service.own.entity, bundle.version, bundle.kind)
         says = Statement(
             part.fmri,

@@ -32,6 +32,8 @@ class Layer(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+_UPWARDS = tuple(Layer)
+_DOWNWARDS = _UPWARDS[::-1]
 PROFILE_LAYERS = (Layer.SYSTEM_PROFILE, Layer.SITE_PROFILE)
 
 
@@ -94,7 +96,7 @@ class LayeredGroup:
 
 def claim_of(group: LayeredGroup, below: Layer | None = None) -> Claim | None:
     """The claim of the highest layer (of those ``below`` one), unless it is a mask."""
-    for layer in reversed(Layer):
+    for layer in _DOWNWARDS:
         if (below is None or layer < below) and layer in group.claims:
             claim = group.claims[layer]
             return None if claim.masked else claim
@@ -107,7 +109,7 @@ def cells_of(group: LayeredGroup, below: Layer | None = None) -> dict[str, Cell]
     A layer that masks the group hides all that lower layers say of its properties.
     """
     found: dict[str, Cell] = {}
-    for layer in Layer:
+    for layer in _UPWARDS:
         if below is None or layer < below:
             if layer in group.claims and group.claims[layer].masked:
                 found.clear()

@@ -179,13 +179,14 @@ class EntityStore:
             "UPDATE entity SET version = ?, kind = ? WHERE id = ?", (version, kind, service.id)
         )
 
-    def with_property(self, group: str, name: str) -> list[Entity]:
-        """The entities that have a property ``group/name`` in some layer."""
+    def with_property(self, group: str, one: str, other: str) -> list[Entity]:
+        """The entities that have a property ``one`` or ``other`` of a group in some layer."""
         rows = self._db.execute(
             "SELECT DISTINCT e.id, e.fmri, e.service FROM property_group g"
             " JOIN property p ON p.entity = g.entity AND p.pg = g.name"
-            " JOIN entity e ON e.id = g.entity WHERE g.name = ? AND p.name = ? ORDER BY e.fmri",
-            (group, name),
+            " JOIN entity e ON e.id = g.entity WHERE g.name = ? AND p.name IN (?, ?)"
+            " ORDER BY e.fmri",
+            (group, one, other),
         )
         return [Entity(*row) for row in rows]
 
@@ -274,13 +275,14 @@ class EntityStore:
         gone = 0
         for name, new in after.items():
             old = before.get(name)
-            seen_old, seen_new = effective(old), effective(new)
+            seen_old = effective(old)
+            seen_new = effective(new) if new != old else seen_old
             generation = old.generation if old is not None else 0
             if seen_new is None:
                 gone = max(gone, generation)
             elif seen_old is None:
                 generation = max(generation, self._floor.value) + 1
-            elif replace(seen_old, generation=0) != replace(seen_new, generation=0):
+            elif replace(seen_new, generation=generation) != seen_old:
                 generation += 1
             if seen_new is not None:
                 generations[name] = generation

@@ -113,13 +113,15 @@ def _upgraded(
         if _leave_open(label, group, cells, messages, is_lost=is_lost):
             told.add(name)
     overridden -= left_open
+    claim = Claim(new.type, file=says.file)
+    if not group.claims:
+        return put(group, Layer.MANIFEST, claim, cells)
     if admin is not None and admin.masked and overridden:
         # The override brings back its own properties of the deleted group, no others.
         admin, own = None, {name: Cell(c.type, masked=True) for name, c in cells.items()}
     for name in overridden:
         if (group.name, name) not in says.protected:
             own.pop(name, None)
-    claim = Claim(new.type, file=says.file)
     after = stated(put(group, Layer.ADMIN, admin, own), Layer.MANIFEST, claim, cells)
     messages += kept_yours(says.fmri, group, after, Layer.MANIFEST, told, hidden=hidden)
     return outlived(group, after)
@@ -168,6 +170,8 @@ def kept_yours(
     ``after`` need not be settled. ``spared`` are properties that get no line; ``hidden``: the
     lines tell no values.
     """
+    if Layer.ADMIN not in after.claims and Layer.ADMIN not in after.cells:
+        return []
     old, new = cells_of(before, Layer.ADMIN), cells_of(after, Layer.ADMIN)
     was, now = claim_of(before, Layer.ADMIN), claim_of(after, Layer.ADMIN)
     admin = after.claims.get(Layer.ADMIN)
