@@ -81,7 +81,8 @@ _OPTIONS = (
 )  # fmt: skip
 _TEXTS = (
     "/bin/a", "b", "%(program_name)s", "%(process_num)02d", "%(ENV_HOME)s", "%(here)s", "%", "%%",
-    "true", "no", "3", "-1", "QUIT", "NONE", "AUTO", "/v/l", 'A="1"', "A=1,B='2'", "'", "; c", "077",
+    "true", "no", "3", "-1", "QUIT", "NONE", "AUTO", "/v/l", 'A="1"', "A=1,B='2'", "'", "; c",
+    "077",
 )  # fmt: skip
 _options = st.tuples(
     st.sampled_from(_OPTIONS), st.lists(st.sampled_from(_TEXTS), max_size=3).map(" ".join)
