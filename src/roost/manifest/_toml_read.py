@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeGuard, TypeVar
+from typing import TypeVar
 
-from roost import fmri
 from roost.manifest import _toml_words as words
 from roost.manifest._lower import lower
 from roost.manifest._source import Fault, Node
+from roost.manifest._toml_dependencies import dependency_nodes, dependent_nodes
 from roost.manifest._toml_source import Document, Place
 from roost.manifest._toml_templates import page_nodes, pattern_nodes, text_nodes
 from roost.manifest._toml_values import (
     choice,
     each,
+    is_table,
+    is_typed,
     kind_of,
     one_or_each,
     pairs,
@@ -31,7 +33,7 @@ from roost.manifest._toml_values import (
 )
 from roost.manifest._validate import MAX_PROBLEMS, Problems
 from roost.model.bundle import Bundle, BundleType
-from roost.model.bundle_json import GROUPINGS, KINDS, RESTART_ON
+from roost.model.bundle_json import KINDS
 from roost.model.properties import PropertyType
 
 _TOP_WORDS = ("type", "name", "service")
@@ -183,7 +185,7 @@ class Entity:
     def read_instances(self, value: object, place: Place) -> None:
         """Key ``instance``."""
         if "enabled" in self.table:
-            why = "it is said of each instance where there is 'instance'"
+            why = "where a service names its instances, each says this itself"
             self.problems.add(self.place.at("enabled").fault(why))
         for name, content in table_of(value, place).items():
             at = place.at(name)
@@ -217,7 +219,9 @@ class Entity:
 
     def read_method(self, value: object, place: Place) -> None:
         """Keys ``start``, ``stop``, ``refresh``: a command, or the table of a method."""
-        content = value if _is_group(value) else {"exec": value}
+        if not is_table(value):
+            text(value, place)
+        content = value if is_table(value) else {"exec": value}
         self._add_group(str(place.path[-1]), content, place)
 
     def read_plain_groups(self, value: object, place: Place) -> None:
@@ -268,6 +272,11 @@ class Entity:
         for name, value in properties.items():
             at = place.at(name)
             given = value
+            if known and not is_typed(value):
+                if name not in known:
+                    raise unknown_key(name, tuple(known), at, may_have_type=True)
+                if isinstance(value, list) and name not in words.MANY:
+                    raise at.fault("expected one value, not an array")
             if words.is_paired(name, known):
                 given = pairs(value, at, with_numbers=name == "limits")
             nodes.append(
@@ -275,67 +284,13 @@ class Entity:
             )
         return nodes
 
-    # Dependencies
-
     def read_needs(self, value: object, place: Place) -> None:
-        """Key ``needs``: dependencies by name, or an array of targets."""
-        for name, content, at in self._named(value, place, ""):
-            self.nodes.append(self._dependency(name, content, at))
+        """Key ``needs``."""
+        self.nodes += dependency_nodes(value, place)
 
     def read_dependents(self, value: object, place: Place) -> None:
-        """Key ``needed_by``: dependents by name, or an array of targets."""
-        own = words.group_name_for(self.name) + "_"
-        for name, content, at in self._named(value, place, own):
-            self.nodes.append(self._dependent(name, content, at))
-
-    def _named(
-        self, value: object, place: Place, prefix: str
-    ) -> Iterable[tuple[str, object, Place]]:
-        if isinstance(value, dict):
-            return [(name, content, place.at(name)) for name, content in value.items()]
-
-        def read(content: object, at: Place) -> tuple[str, object, Place]:
-            _, targets = _grouping(content, at, _entity)
-            name = prefix + words.group_name_for(targets[0].get("value") if targets else "")
-            if not fmri.is_component(name):
-                why = "no name can be made of the target: write a table, with a name as the key"
-                raise at.fault(why)
-            return name, content, at
-
-        return each(value, place, read)
-
-    def _dependency(self, name: str, value: object, place: Place) -> Node:
-        node = place.node("dependency", name=name)
-        grouping, targets = _grouping(value, place, _target)
-        table = value if isinstance(value, dict) else {}
-        node.attributes["grouping"] = grouping
-        node.attributes["restart_on"] = _restart_on(table, place)
-        node.attributes["type"] = _target_type(table, targets, place)
-        node.children = targets + self._rest(table, words.DEPENDENCY_WORDS, place)
-        return node
-
-    def _dependent(self, name: str, value: object, place: Place) -> Node:
-        node = place.node("dependent", name=name)
-        grouping, targets = _grouping(value, place, _entity)
-        if len(targets) != 1:
-            raise place.fault("expected one service or instance that needs this one")
-        table = value if isinstance(value, dict) else {}
-        node.attributes["grouping"] = grouping
-        node.attributes["restart_on"] = _restart_on(table, place)
-        for word in ("override", "delete"):
-            if word in table:
-                node.attributes[word] = truth(table[word], place.at(word))
-        node.children = targets + self._rest(table, words.DEPENDENT_WORDS, place)
-        return node
-
-    def _rest(self, table: Mapping[str, object], known: Iterable[str], place: Place) -> list[Node]:
-        """Further properties of a dependency."""
-        left = {name: value for name, value in table.items() if name not in (*known, "_properties")}
-        hidden = table_of(table.get("_properties", {}), place.at("_properties"))
-        nodes = self._properties(left, place, {})
-        return nodes + self._properties(hidden, place.at("_properties"), {})
-
-    # Notifications and templates
+        """Key ``needed_by``."""
+        self.nodes += dependent_nodes(value, place, self.name)
 
     def read_notifications(self, value: object, place: Place) -> None:
         """Key ``notify``: events by name, ways to tell of them, their parameters."""
@@ -361,10 +316,6 @@ class Entity:
         word = str(place.path[-1])
         read = {"pattern": pattern_nodes, "manpage": page_nodes, "doc_link": page_nodes}
         template.children += read.get(word, text_nodes)(self.table[word], place)
-
-
-def _is_group(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict) and value.keys() != {"hex"}
 
 
 def _unknown_word(key: str, place: Place, *, is_service: bool) -> Fault:
@@ -407,45 +358,6 @@ def _fill_in_use_profile(node: Node) -> None:
         added = Node("propval", user.file, user.line)
         added.attributes = {"name": "use_profile", "type": "boolean", "value": "false"}
         node.children.insert(last + 1, added)
-
-
-def _grouping(
-    value: object, place: Place, read: Callable[[object, Place], Node]
-) -> tuple[str, list[Node]]:
-    """Grouping and targets: of a table ``{ GROUPING = TARGETS }``, else all are required."""
-    if not _is_group(value):
-        return "require_all", one_or_each(value, place, read)
-    found = [name for name in GROUPINGS if name in value]
-    if len(found) != 1:
-        wanted = "exactly one of " + ", ".join(GROUPINGS)
-        raise place.fault(f"expected {wanted}, with what is needed as its value")
-    at = place.at(found[0])
-    return found[0], one_or_each(value[found[0]], at, read)
-
-
-def _entity(value: object, place: Place) -> Node:
-    """A service or an instance."""
-    return place.node("service_fmri", value=text(value, place))
-
-
-def _target(value: object, place: Place) -> Node:
-    """A service, an instance, or a path."""
-    target = text(value, place)
-    full = f"file://localhost{target}" if target.startswith("/") else target
-    return place.node("service_fmri", value=full)
-
-
-def _target_type(table: Mapping[str, object], targets: list[Node], place: Place) -> str:
-    if "type" in table:
-        return text(table["type"], place.at("type"))
-    kinds = {"path" if one.get("value").startswith("file:") else "service" for one in targets}
-    if len(kinds) > 1:
-        raise place.fault("services and paths in one dependency, expected two dependencies")
-    return kinds.pop() if kinds else "service"
-
-
-def _restart_on(table: Mapping[str, object], place: Place) -> str:
-    return choice(table.get("restart_on", "none"), place.at("restart_on"), RESTART_ON)
 
 
 def _notification(way: str, value: object, place: Place) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from roost.manifest._properties import UNTYPED_LIST
 from roost.manifest._source import Fault, Node
@@ -29,12 +29,19 @@ def check_keys(table: Mapping[str, object], known: Collection[str], place: Place
             raise unknown_key(key, known, place.at(key))
 
 
-def unknown_key(key: str, known: Collection[str], place: Place) -> Fault:
-    """The Fault about a key in its place; the nearest one is offered, or all if they are few."""
+def unknown_key(
+    key: str, known: Collection[str], place: Place, *, may_have_type: bool = False
+) -> Fault:
+    """The Fault about a key in its place; the nearest one is offered, or all if they are few.
+
+    ``may_have_type``: a property of that name is possible, but must say its type.
+    """
     near = get_close_matches(key, known, 1)
     meant = f", did you mean '{near[0]}'?" if near else ""
     if not near and len(known) <= 12:
         meant = f", expected {', '.join(known)}"
+    if may_have_type:
+        meant += " (a property that SMF does not know says its type: { astring = ... })"
     return place.fault(f"there is no key '{key}'{meant}")
 
 
@@ -75,6 +82,11 @@ def table_of(value: object, place: Place) -> dict[str, object]:
     return value
 
 
+def is_table(value: object) -> TypeGuard[dict[str, object]]:
+    """A table, and not one that stands for bytes?"""
+    return isinstance(value, dict) and value.keys() != {"hex"}
+
+
 def each(value: object, place: Place, read: Callable[[object, Place], _Member]) -> list[_Member]:
     """Each member of an array, read by ``read``."""
     if not isinstance(value, list):
@@ -104,8 +116,10 @@ def pairs(value: object, place: Place, *, with_numbers: bool) -> list[object]:
 
     ``with_numbers``: a text may be given as a number.
     """
-    if not isinstance(value, dict):
+    if isinstance(value, list):
         return list(each(value, place, text))
+    if not isinstance(value, dict):
+        raise place.fault(f"expected a table of names and texts, not {kind_of(value)}")
     found: list[object] = []
     for name, content in value.items():
         at = place.at(name)
@@ -127,6 +141,11 @@ def kind_of(value: object) -> str:
 # Properties
 
 
+def is_typed(value: object) -> bool:
+    """Does a property's value say its type?"""
+    return isinstance(value, dict) and not value.keys().isdisjoint(TYPES)
+
+
 def property_node(
     name: str, value: object, place: Place, known: PropertyType | None, *, is_profile: bool
 ) -> Node:
@@ -136,7 +155,7 @@ def property_node(
     override = False
     kind = known
     is_open = known is None and is_profile
-    if isinstance(value, dict) and value.keys() != {"hex"}:
+    if is_table(value):
         check_keys(value, VALUE_WORDS, place)
         override = truth(value.get("override", False), place.at("override")) == "true"
         words = [word for word in value if word != "override"]
@@ -203,6 +222,8 @@ def _value_text(value: object, place: Place, kind: PropertyType | None) -> str:
     if isinstance(value, bool) and kind in (T.BOOLEAN, None):
         return truth(value, place)
     if isinstance(value, int) and not isinstance(value, bool) and kind in (*_WHOLE, None):
+        if kind is T.COUNT and value < -1:
+            raise place.fault("a count is not negative (but -1 stands for the greatest)")
         return str(value)
     if isinstance(value, Inexact) and kind is T.TIME:
         return str(value)

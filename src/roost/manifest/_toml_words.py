@@ -86,13 +86,36 @@ _DEPENDENCY = {
 }
 
 
+_STARTD = {
+    **dict.fromkeys((*STARTD_WORDS, "utmpx_prefix"), _T.ASTRING),
+    **dict.fromkeys(("critical_failure_count", "critical_failure_period"), _T.COUNT),
+    **dict.fromkeys(("need_session", "timeout_retry"), _T.BOOLEAN),
+}
+_GENERAL = {
+    **dict.fromkeys(("enabled", "single_instance"), _T.BOOLEAN),
+    "restarter": _T.FMRI,
+    **dict.fromkeys(("entity_stability", "package", "comment", "complete"), _T.ASTRING),
+    **dict.fromkeys(
+        [f"{what}_authorization" for what in ("action", "modify", "value", "read")], _T.ASTRING
+    ),
+}
+MANY = (
+    *PAIRED,
+    "entities",
+    *(f"{what}_authorization" for what in ("action", "modify", "value", "read")),
+)
+"""Known properties that may have several values."""
+
+
 def default_group_type(name: str, *, is_profile: bool) -> str:
     """Type of the group ``name`` that gives none; "" leaves it to what exists."""
     return _GROUP_TYPES.get(name, "" if is_profile else "application")
 
 
 def known_types(name: str, kind: str) -> Mapping[str, PropertyType]:
-    """The properties of a group whose type is known: plain values of theirs have it.
+    """The properties of a group that SMF knows, with their types: plain values have these.
+
+    If there are any, other properties of the group need a type, so that no slip makes one.
 
     Those of methods and contexts are written in this order.
     """
@@ -100,14 +123,8 @@ def known_types(name: str, kind: str) -> Mapping[str, PropertyType]:
         return _METHOD
     if kind == "dependency":
         return _DEPENDENCY
-    if kind == "framework":
-        if name == "method_context":
-            return _CONTEXT
-        if name == "startd":
-            return dict.fromkeys(STARTD_WORDS, _T.ASTRING)
-        if name == "general":
-            return {"restarter": _T.FMRI}
-    return {}
+    frameworks = {"method_context": _CONTEXT, "startd": _STARTD, "general": _GENERAL}
+    return frameworks.get(name, {}) if kind == "framework" else {}
 
 
 def is_paired(name: str, known: Mapping[str, PropertyType]) -> bool:

@@ -132,8 +132,7 @@ class _Writer:
         self._shorten("needs", "")
         if self._entity.dependents:
             self._table["needed_by"] = Section(
-                (one.name, dependent_value(one, is_profile=self._is_profile))
-                for one in self._entity.dependents
+                (one.name, dependent_value(one)) for one in self._entity.dependents
             )
             self._shorten("needed_by", words.group_name_for(self._name) + "_")
 
@@ -196,7 +195,7 @@ class _Writer:
         elif group.type == "method" and group.name in words.METHODS:
             yield from self._method(group)
         elif group.type == "dependency":
-            yield {"needs": Section({group.name: self._dependency(group)})}
+            yield {"needs": Section({group.name: dependency_value(group)})}
         elif group.type == NOTIFY_PARAMS:
             yield _notification(group)
         if group.name in words.METHODS or not words.word_meant(group.name):
@@ -252,9 +251,6 @@ class _Writer:
         table = self._group_table(group, self._known(group))
         if table is not None and table.keys() == {"exec"}:
             yield {group.name: table["exec"]}
-
-    def _dependency(self, group: PropertyGroup) -> object:
-        return dependency_value(group, is_profile=self._is_profile)
 
 
 def _rank(key: str) -> int:

@@ -92,17 +92,23 @@ def _property(
     if words.is_paired(prop.name, known):
         is_plain = prop.type is T.ASTRING and not override and not is_open
         return _pairs(prop) if is_plain else None
-    if is_open:
-        if wanted is not None:
-            return None
-        content = _content(prop, None)
+    if known:
+        is_one = len(prop.values) == 1 or prop.name in words.MANY
+        may_be_plain = wanted is prop.type and is_one
     else:
-        content = _content(prop, prop.type)
-        is_known = wanted is prop.type
         by_itself = prop.type in _PLAIN and (bool(prop.values) or prop.type is T.ASTRING)
-        if not is_known and (wanted is not None or is_profile or not by_itself):
-            return {prop.type.value: content, **({"override": True} if override else {})}
+        may_be_plain = is_open or (by_itself and not is_profile)
+    if is_open and known:
+        return None
+    if not may_be_plain:
+        return _typed(prop, override=override)
+    content = _content(prop, None if is_open else prop.type)
     return {"value": content, "override": True} if override else content
+
+
+def _typed(prop: Property, *, override: bool = False) -> object:
+    marks = {"override": True} if override else {}
+    return {prop.type.value: _content(prop, prop.type), **marks}
 
 
 def _pairs(prop: Property) -> object:
@@ -161,7 +167,7 @@ def _is_whole(value: str) -> bool:
 # Dependencies
 
 
-def dependency_value(group: PropertyGroup, *, is_profile: bool) -> object:
+def dependency_value(group: PropertyGroup) -> object:
     """What stands for a dependency in ``needs``; it may not say all (the caller looks)."""
     entities = group.values("entities")
     targets = [_target(value) for value in entities]
@@ -172,10 +178,10 @@ def dependency_value(group: PropertyGroup, *, is_profile: bool) -> object:
     if group.value("type") != ("path" if paths and all(paths) else "service"):
         table["type"] = group.value("type")
     rest = [prop for name, prop in group.properties.items() if name not in _OWN]
-    return _shortened(table, rest, words.DEPENDENCY_WORDS, is_profile=is_profile)
+    return _shortened(table, rest, words.DEPENDENCY_WORDS)
 
 
-def dependent_value(dependent: Dependent, *, is_profile: bool) -> object:
+def dependent_value(dependent: Dependent) -> object:
     """What stands for a dependent in ``needed_by``."""
     table: dict[str, object] = {dependent.grouping: text(dependent.target)}
     if dependent.restart_on != "none":
@@ -183,21 +189,16 @@ def dependent_value(dependent: Dependent, *, is_profile: bool) -> object:
     for word, is_set in (("override", dependent.override), ("delete", dependent.delete)):
         if is_set:
             table[word] = True
-    return _shortened(table, dependent.properties, words.DEPENDENT_WORDS, is_profile=is_profile)
+    return _shortened(table, dependent.properties, words.DEPENDENT_WORDS)
 
 
 def _shortened(
     table: dict[str, object],
     rest: Collection[Property],
     taken: Collection[str],
-    *,
-    is_profile: bool,
 ) -> object:
     """Just the targets, if the rest goes without saying."""
-    properties = {
-        prop.name: _property(prop, {}, override=False, is_open=False, is_profile=is_profile)
-        for prop in rest
-    }
+    properties = {prop.name: _typed(prop) for prop in rest}
     table |= {name: value for name, value in properties.items() if name not in taken}
     hidden = {name: value for name, value in properties.items() if name in taken}
     if hidden:
