@@ -17,84 +17,24 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from roost.errors import AlreadyExists, Conflict, NotFound, RequestError, TypeMismatch
 from roost.layout import Layout
 from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
-from roost.model.properties import Property, PropertyGroup, PropertyType, compose, make_group
+from roost.model.properties import PropertyGroup, compose
 from roost.repository import Layer, Repository, open_repository
 from roost.repository.layers import cells_of, claim_of
-from roost.repository.port import Change, ChangeOp, View
-
-Value = tuple[PropertyType, tuple[str, ...]]
-Props = dict[str, Value]
-Level = dict[str, Props]
+from roost.repository.port import Change, View
+from tests.property.levels import (
+    Level,
+    applied,
+    changes,
+    group_names,
+    groups_of,
+    levels,
+    merged,
+    plain,
+)
 
 SERVICE, INSTANCE = "svc:/x", "svc:/x:default"
-TYPES = (PropertyType.ASTRING, PropertyType.COUNT)
-
 entities = st.sampled_from([SERVICE, INSTANCE])
-group_names = st.sampled_from(["g", "h"])
 live_names = st.sampled_from(["live", "live2"])
-prop_names = st.sampled_from(["a", "b", "c"])
-all_values: st.SearchStrategy[Value] = st.tuples(
-    st.sampled_from(TYPES), st.lists(st.sampled_from(["1", "2"]), max_size=2).map(tuple)
-)
-levels: st.SearchStrategy[Level] = st.dictionaries(
-    group_names, st.dictionaries(prop_names, all_values, max_size=3), max_size=2
-)
-changes = st.lists(
-    st.builds(
-        lambda op, name, value, typed: Change(op, name, value[0] if typed else None, value[1]),
-        st.sampled_from(ChangeOp),
-        prop_names,
-        all_values,
-        st.integers(0, 5).map(bool),
-    ),
-    max_size=3,
-)
-
-
-def _applied(props: Props, wanted: list[Change]) -> Props | None:
-    """The properties after a commit; None if an entry breaks a rule."""
-    if len({change.name for change in wanted}) != len(wanted):
-        return None
-    result = dict(props)
-    for change in wanted:
-        present = props.get(change.name)
-        kind = change.type
-        if change.op is ChangeOp.SET and kind is None and present is not None:
-            kind = present[0]
-        match change.op:
-            case ChangeOp.NEW:
-                legal = present is None
-            case ChangeOp.SET:
-                legal = present is None or present[0] is kind
-            case ChangeOp.CHANGE:
-                legal = present is not None and present[0] is kind
-            case ChangeOp.CHANGE_TYPE | ChangeOp.DELETE:
-                legal = present is not None
-        if not legal or (kind is None and change.op is not ChangeOp.DELETE):
-            return None
-        if change.op is ChangeOp.DELETE:
-            del result[change.name]
-        elif kind is not None:
-            result[change.name] = (kind, change.values)
-    return result
-
-
-def _merged(old: Level, new: Level, cur: Level) -> Level:
-    """The upgrade table, without overrides."""
-    result: Level = {}
-    for name in old.keys() | new.keys() | cur.keys():
-        if name in old and name not in cur:
-            continue  # an administrator deleted the group
-        said, says, holds = old.get(name, {}), new.get(name, {}), cur.get(name, {})
-        props: Props = {}
-        for prop in said.keys() | says.keys() | holds.keys():
-            follows = said.get(prop) == holds.get(prop)
-            value = says.get(prop) if follows else holds.get(prop)
-            if value is not None:
-                props[prop] = value
-        if props or name in new or (name in cur and name not in old):
-            result[name] = props
-    return result
 
 
 class RepositoryMachine(RuleBasedStateMachine):
@@ -130,14 +70,14 @@ class RepositoryMachine(RuleBasedStateMachine):
         self.snapshots["previous"] = (dict(self.cur[INSTANCE]), dict(self.cur[SERVICE]))
         self._import(service, instance)
         for fmri, new in ((SERVICE, service), (INSTANCE, instance)):
-            self.cur[fmri] = _merged(self.old[fmri], new, self.cur[fmri])
+            self.cur[fmri] = merged(self.old[fmri], new, self.cur[fmri])
             self.old[fmri] = dict(new)
 
     def _import(self, service: Level, instance: Level) -> None:
         said = ServiceBundle(
             "x",
-            groups=_groups(service),
-            instances=(InstanceBundle("default", groups=_groups(instance)),),
+            groups=groups_of(service),
+            instances=(InstanceBundle("default", groups=groups_of(instance)),),
         )
         self.repository.import_bundle(Bundle(BundleType.MANIFEST, "m", (said,)))
 
@@ -145,7 +85,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     def commit(self, fmri: str, name: str, wanted: list[Change], stale: bool) -> None:
         level = self.live[fmri] if name in self.live[fmri] else self.cur[fmri]
         present = level.get(name)
-        after = _applied(present, wanted) if present is not None else None
+        after = applied(present, wanted) if present is not None else None
         generation = self.repository.generation(fmri, name)
         asked = generation - 1 if stale and generation is not None else generation
         try:
@@ -189,7 +129,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     def write_volatile(self, fmri: str, wanted: Level) -> None:
         groups = {f"live{'2' if name == 'h' else ''}": props for name, props in wanted.items()}
         try:
-            self.repository.write_volatile({fmri: _groups(groups)})
+            self.repository.write_volatile({fmri: groups_of(groups)})
         except TypeMismatch:
             raise AssertionError("no persistent group has these names") from None
         self.live[fmri] |= groups
@@ -237,12 +177,12 @@ class RepositoryMachine(RuleBasedStateMachine):
             assert list(found[fmri]) == sorted(found[fmri])
             live = {name for name, group in found[fmri].items() if not group.persistent}
             assert live == self.live[fmri].keys()
-            assert _plain(found[fmri]) == {**self.cur[fmri], **self.live[fmri]}
+            assert plain(found[fmri]) == {**self.cur[fmri], **self.live[fmri]}
         composed = compose(found[INSTANCE], found[SERVICE])
         assert self.repository.groups(INSTANCE, View.COMPOSED) == composed
         exported = self.repository.export_service(SERVICE)
-        assert _plain({g.name: g for g in exported.groups}) == self.cur[SERVICE]
-        assert _plain({g.name: g for g in exported.instances[0].groups}) == self.cur[INSTANCE]
+        assert plain({g.name: g for g in exported.groups}) == self.cur[SERVICE]
+        assert plain({g.name: g for g in exported.instances[0].groups}) == self.cur[INSTANCE]
 
     @invariant()
     def snapshots_stand(self) -> None:
@@ -254,7 +194,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         for name in names:
             seen = self.repository.groups(INSTANCE, View.SNAPSHOT, name)
             instance, service = both[name]
-            assert _plain(seen) == {
+            assert plain(seen) == {
                 group: {**service.get(group, {}), **instance.get(group, {})}
                 for group in service.keys() | instance.keys()
             }
@@ -290,20 +230,6 @@ class RepositoryMachine(RuleBasedStateMachine):
                 claim = group.claims.get(Layer.ADMIN)
                 under = claim_of(group, Layer.ADMIN)
                 assert claim is None or (under is None) is not claim.masked
-
-
-def _groups(level: Level) -> tuple[PropertyGroup, ...]:
-    return tuple(
-        make_group(name, "application", [Property(prop, *value) for prop, value in props.items()])
-        for name, props in level.items()
-    )
-
-
-def _plain(groups: dict[str, PropertyGroup]) -> Level:
-    return {
-        name: {prop.name: (prop.type, prop.values) for prop in group.properties.values()}
-        for name, group in groups.items()
-    }
 
 
 RepositoryMachine.TestCase.settings = settings(
