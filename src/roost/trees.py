@@ -71,6 +71,11 @@ def changes(layout: Layout, known: Mapping[str, str]) -> Changes:
     )
 
 
+def gone_manifests(layout: Layout, known: Iterable[str]) -> list[str]:
+    """Manifests that were imported and are there no more, also where their whole tree is gone."""
+    return [path for path in sorted(known) if layout.is_delivered(path) and _is_absent(path)]
+
+
 def bundles_below(directory: str, unlisted: list[tuple[str, str]]) -> list[str]:
     """The files of bundles below a directory, in order: those of a ``site`` directory come
     last, since they speak of all others. ``unlisted`` grows as `Changes.unlisted` says.
@@ -181,6 +186,17 @@ def _gone(
     for path in sorted(known):
         if path.startswith(trees) and path not in present and not path.startswith(blind):
             yield path
+
+
+def _is_absent(path: str) -> bool:
+    """Is it certain that the file is not there?"""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _can_list(directory: str) -> bool:

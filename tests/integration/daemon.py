@@ -16,6 +16,7 @@ from roost.layout import Layout
 
 BIN = Path(sys.executable).parent
 WAIT_S = float(os.environ.get("ROOST_TEST_WAIT_S", "60"))
+MANIFEST_IMPORT = "svc:/system/manifest-import:default"
 HEADER = """<?xml version="1.0"?>
 <!DOCTYPE service_bundle SYSTEM "/usr/share/lib/xml/dtd/service_bundle.dtd.1">
 """
@@ -67,6 +68,17 @@ class Daemon:
             f'{HEADER}<service_bundle type="manifest" name="t">{services}</service_bundle>'
         )
         self.run("svccfg", "import", file)
+
+    def settled(self) -> Daemon:
+        """Wait until the imports of its start are over, both; returns itself."""
+        deadline = time.monotonic() + WAIT_S
+        with Client(self.layout) as client:
+            # No instance can be watched before the first import has made it.
+            while client.call("Manager.Status")["phase"] == "starting":
+                assert time.monotonic() < deadline, "the import of manifests does not end"
+                time.sleep(0.01)
+        self.wait_state(MANIFEST_IMPORT, "online", "degraded")
+        return self
 
     def wait_state(self, fmri: str, *states: str) -> dict[str, Any]:
         """Wait until the instance is in one of the states, at rest; returns its wire form."""

@@ -167,7 +167,7 @@ ALPHA, IDLE, BROKEN = (
 
 def started(root: Path) -> Daemon:
     """A daemon with `SERVICES`, all settled."""
-    daemon = Daemon(root)
+    daemon = Daemon(root).settled()
     daemon.load(SERVICES)
     daemon.wait_state(ALPHA, "online")
     daemon.wait_state("svc:/other/alpha:default", "online")

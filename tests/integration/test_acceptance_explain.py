@@ -218,8 +218,8 @@ class TestOthers:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Case]:
-    """A daemon with nothing else in it."""
-    daemon = Daemon(tmp_path / "root")
+    """A daemon with nothing else in it but what roost ships."""
+    daemon = Daemon(tmp_path / "root").settled()
     made = Case(daemon)
     yield made
     made.close()
@@ -276,10 +276,12 @@ def test_states_letters_and_times(alone: Case) -> None:
         "waiting": ["OFF", "-", "0", "-", "0-", "offline", "-"],
         "starting": ["OFF", "ON", "0*", "1", "01", "offline", "online"],
         "poor": ["DGD", "-", "D", "-", "D-", "degraded", "-"],
+        "manifest-import": ["ON", "-", "1", "-", "1-", "online", "-"],
     }
     states = [line.split()[0] for line in alone.svcs("-aH").splitlines()]
     assert [state.removesuffix("*") for state in states] == [
         "disabled",
+        "online",
         "online",
         "degraded",
         "offline",

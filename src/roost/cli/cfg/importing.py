@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from roost import trees
-from roost.api import typed
 from roost.cli.cfg import standard
+from roost.cli.cfg.bundles import store_bundle
 from roost.cli.cfg.lexer import WrongArguments
 from roost.cli.cfg.profiles import apply_profiles
 from roost.cli.cfg.session import Call, Command, Session
@@ -20,6 +20,7 @@ from roost.cli.cfg.sources import (
     Fates,
     Source,
     heed_templates,
+    known_files,
     layers_about,
     make_due,
     make_layer,
@@ -52,7 +53,7 @@ def _import(session: Session, call: Call) -> None:
 def _import_named(session: Session, call: Call, fates: Fates, *, strict: bool) -> None:
     paths = trees.bundles_at(call.operands)
     is_many = len(paths) != 1 or os.path.isdir(call.operands[0])
-    known = _known(session)
+    known = known_files(session)
     heeds_hashes = bool(os.environ.get(CHECK_HASH_VARIABLE))
     sources: list[Source] = []
     for path in paths:
@@ -69,16 +70,17 @@ def _import_named(session: Session, call: Call, fates: Fates, *, strict: bool) -
                 raise
             fates.fail(os.path.abspath(path), problem.message)
     passed = heed_templates(session, sources, fates, strict=strict, is_many=is_many)
-    _store(session, passed, known, fates)
+    _store(session, passed, known, fates, is_many=is_many)
     _tell(session, call, fates, is_many=is_many)
 
 
-def _known(session: Session) -> dict[str, str]:
-    return typed.text_map(session.store.call("Repository.ImportedFiles"), "hashes")
-
-
 def _store(
-    session: Session, sources: Sequence[Source], known: dict[str, str], fates: Fates
+    session: Session,
+    sources: Sequence[Source],
+    known: dict[str, str],
+    fates: Fates,
+    *,
+    is_many: bool,
 ) -> None:
     """Manifests in one call, then the standard profiles that speak of them, then profiles."""
     manifests = [one for one in sources if one.bundle.type is BundleType.MANIFEST]
@@ -87,7 +89,10 @@ def _store(
         named = {f"svc:/{service.name}" for one in manifests for service in one.bundle.services}
         layers = layers_about(session, named)
         make_due(session, layers, known)
-        store_manifests(session, manifests, fates)
+        if is_many:
+            store_manifests(session, manifests, fates)
+        else:
+            _store_one(session, manifests[0], fates)
         for layer in layers:
             make_layer(session, layer, known, fates)
     for source in sources:
@@ -95,6 +100,11 @@ def _store(
             session.note(f"{source.path} is a profile: applied to what exists.")
             changed = apply_profiles(session, [(source.path, source.bundle)])
             fates.load(source.path, [], changed)
+
+
+def _store_one(session: Session, source: Source, fates: Fates) -> None:
+    """Alone, a manifest that is refused is an error with a hint, like any other."""
+    fates.load(source.path, *store_bundle(session, source.bundle, source.path, source.digest))
 
 
 def _warn_of_standard_places(session: Session, sources: Sequence[Source]) -> None:
@@ -116,7 +126,7 @@ def _tell(session: Session, call: Call, fates: Fates, *, is_many: bool) -> None:
 
 COMMANDS = (
     Command(
-        "import [-V] [-p PROGRESSFILE] [--standard] [PATH ...]",
+        "import [-V] [-p FILE] [--standard] [PATH ...]",
         "store manifests; --standard: what is new in the standard trees",
         _import,
         (0, None),

@@ -1,4 +1,4 @@
-"""Subcommands about profiles: apply, extract.
+"""Subcommand apply: what profiles say.
 
 A profile's values override what is there; what it names and the machine lacks is passed over
 (service_bundle(5)). Each group is one transaction, and only what differs is written.
@@ -6,15 +6,18 @@ A profile's values override what is there; what it names and the machine lacks i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from roost import trees
-from roost.cli.cfg.bundles import FORMAT, print_bundle, read
+from roost.cli.cfg.bundles import read
 from roost.cli.cfg.entities import refresh
 from roost.cli.cfg.session import Call, Command, Session
+from roost.cli.cfg.sources import Fates, known_files, make_layer
 from roost.cli.cfg.store import Change
-from roost.errors import ManifestError
+from roost.errors import InvalidValue, ManifestError
 from roost.fmri import is_instance
+from roost.layout import Layout
 from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
 from roost.model.properties import (
     Property,
@@ -23,6 +26,7 @@ from roost.model.properties import (
     make_group,
     parse_value,
 )
+from roost.model.protection import WITHHELD, is_protected
 
 _GENERAL, _FRAMEWORK, _ENABLED = "general", "framework", "enabled"
 
@@ -37,8 +41,30 @@ def _apply(session: Session, call: Call) -> None:
     ]
     for path, bundle in profiles:
         _check(path, bundle)
-    if "-n" not in call.options:
-        apply_profiles(session, profiles)
+    if "-n" in call.options:
+        return
+    standard = dict.fromkeys(path for path, _ in profiles if _standard_layer(session, path))
+    for path in standard:
+        session.note(
+            f"{path} lies in a standard place: what it says goes to the layer "
+            f"{_standard_layer(session, path)}, as by 'svcadm restart manifest-import'"
+        )
+    _make_layers(session, {layer for path in standard if (layer := _standard_layer(session, path))})
+    apply_profiles(session, [one for one in profiles if one[0] not in standard])
+
+
+def _standard_layer(session: Session, path: str) -> str | None:
+    """The layer that the file is a standard profile of; those of another root are not ours."""
+    if session.is_elsewhere:
+        return None
+    return trees.layer_of_profile(Layout(session.root), os.path.abspath(path))
+
+
+def _make_layers(session: Session, layers: Collection[str]) -> None:
+    known = known_files(session) if layers else {}
+    for layer in trees.PROFILE_LAYERS:
+        if layer in layers:
+            make_layer(session, layer, known, Fates(session))
 
 
 def _check(path: str, bundle: Bundle) -> None:
@@ -134,26 +160,18 @@ def _differences(present: PropertyGroup, prop: Property, *, is_untyped: bool) ->
     """What must change for the property to be as the profile says."""
     old = present.properties.get(prop.name)
     kind = old.type if is_untyped and old is not None else prop.type
-    new = Property(prop.name, kind, tuple(parse_value(kind, text) for text in prop.values))
+    try:
+        values = tuple(parse_value(kind, text) for text in prop.values)
+    except InvalidValue:
+        if not is_protected(present):
+            raise
+        why = f"{WITHHELD} is no value of type {kind.value}"
+        raise InvalidValue(f"set '{present.name}/{prop.name}'", why) from None
+    new = Property(prop.name, kind, values)
     if old == new:
         return []
     op = "change_type" if old is not None and old.type is not kind else "set"
     return [Change(op, new.name, new.type, new.values)]
-
-
-def _extract(session: Session, call: Call) -> None:
-    services = []
-    for service in session.store.services():
-        instances = []
-        for fmri in session.store.instances(service):
-            general = session.store.groups(fmri, group=_GENERAL).get(_GENERAL)
-            if general is not None and general.has(_ENABLED):
-                name = fmri.rpartition(":")[2]
-                instances.append(InstanceBundle(name, general.value(_ENABLED) == "true"))
-        if instances:
-            name = service.removeprefix("svc:/")
-            services.append(ServiceBundle(name, instances=tuple(instances)))
-    print_bundle(session, call, Bundle(BundleType.PROFILE, "extract", tuple(services)))
 
 
 COMMANDS = (
@@ -163,12 +181,5 @@ COMMANDS = (
         _apply,
         (1, None),
         flags="n",
-    ),
-    Command(
-        "extract [--format xml|toml] [> FILE]",
-        "print a profile with what is enabled and disabled",
-        _extract,
-        words=(f"{FORMAT}:",),
-        redirects=True,
     ),
 )

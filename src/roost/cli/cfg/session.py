@@ -104,6 +104,8 @@ class Session:
         """Canonical FMRI of the selected service or instance."""
         self.snapshot: str | None = None
         """The selected snapshot of the selected instance."""
+        self.is_elsewhere = False
+        """It works on a repository file: nothing runs, and ``root`` has nothing to do with it."""
         self.ended = False
         self.failed = False
         """Something failed although the session goes on, as one of several files."""
@@ -121,6 +123,7 @@ class Session:
         self.store.close()
         self._release()
         self.store, self._release = store, release
+        self.is_elsewhere = True
         self.select(None)
 
     @property

@@ -54,6 +54,10 @@ class Fates:
     unchanged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """Why, by path."""
+    deleted: list[str] = field(default_factory=list)
+    """FMRIs of what no file supports any more."""
+    stuck: list[str] = field(default_factory=list)
+    """Of those, the ones that do not go."""
 
     def load(self, path: str, services: Sequence[str], instances: Sequence[str]) -> None:
         """The file is stored."""
@@ -87,14 +91,19 @@ class Fates:
         done, failed = len(self.loaded), len(self.failed)
         return f"Loaded {done} service descriptions{same}, {failed} failed."
 
-    def tell_json(self) -> None:
+    def tell_json(self, **more: object) -> None:
         """All of it, for programs."""
         failed = [{"file": path, "error": why} for path, why in self.failed.items()]
-        self.session.say_json(imported=self.loaded, unchanged=self.unchanged, failed=failed)
+        self.session.say_json(imported=self.loaded, unchanged=self.unchanged, failed=failed, **more)
+
+
+def known_files(session: Session) -> dict[str, str]:
+    """SHA-256 of each file that was imported, by its path."""
+    return typed.text_map(session.store.call("Repository.ImportedFiles"), "hashes")
 
 
 def open_progress(path: str | None) -> TextIO | None:
-    """The PROGRESSFILE, emptied; None for none. `SystemCallFailed` if it cannot be written."""
+    """The file for progress, emptied; None for none. `SystemCallFailed` if it cannot be written."""
     if path is None:
         return None
     try:
@@ -184,6 +193,8 @@ def _take_report(session: Session, report: Mapping[str, object], fates: Fates) -
 
 def layers_about(session: Session, services: Iterable[str]) -> list[str]:
     """The profile layers whose standard files speak of any of these services."""
+    if session.is_elsewhere:
+        return []
     wanted = set(services)
     return [
         layer

@@ -9,6 +9,7 @@ from roost.cli.cfg import (
     editing,
     entities,
     environment,
+    extracting,
     hashes,
     importing,
     layers,
@@ -17,6 +18,7 @@ from roost.cli.cfg import (
     profiles,
     properties,
     snapshots,
+    standard,
 )
 from roost.cli.cfg.lexer import BadCommand, WrongArguments
 from roost.cli.cfg.session import Call, Command, Session
@@ -70,10 +72,12 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *private.COMMANDS,
     *importing.COMMANDS,
+    *standard.COMMANDS,
     *bundles.COMMANDS,
     *hashes.COMMANDS,
     *archives.COMMANDS,
     *profiles.COMMANDS,
+    *extracting.COMMANDS,
     *entities.COMMANDS,
     *properties.COMMANDS,
     *layers.COMMANDS,
