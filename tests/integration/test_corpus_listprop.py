@@ -51,7 +51,10 @@ def cfg(daemon: Daemon, *words: str) -> str:
     return out.getvalue()
 
 
-def test_export_and_import_give_the_same_listprop(daemon: Daemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize("notation", ["xml", "toml"])
+def test_export_and_import_give_the_same_listprop(
+    daemon: Daemon, tmp_path: Path, notation: str
+) -> None:
     count = 0
     for file, bundle in manifests():
         cfg(daemon, "import", str(file))
@@ -60,8 +63,8 @@ def test_export_and_import_give_the_same_listprop(daemon: Daemon, tmp_path: Path
             names = [name for name in cfg(daemon, "-s", fmri, "list").split() if ":" not in name]
             entities = [fmri, *(f"{fmri}:{name}" for name in names)]
             before = [cfg(daemon, "-s", entity, "listprop") for entity in entities]
-            exported = tmp_path / "exported.xml"
-            exported.write_text(cfg(daemon, "export", fmri))
+            exported = tmp_path / f"exported.{notation}"
+            exported.write_text(cfg(daemon, "export", "-a", "--format", notation, fmri))
             cfg(daemon, "delete", "-f", fmri)
             cfg(daemon, "import", str(exported))
             after = [cfg(daemon, "-s", entity, "listprop") for entity in entities]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from roost.errors import ManifestError
-from roost.manifest import find_problems, read_bundle, write_bundle
+from roost.manifest import find_problems, read_bundle, write_bundle, write_toml
 from roost.manifest._schema import ELEMENTS
 from roost.model.bundle import Bundle
 from roost.model.bundle_json import bundle_from_json, bundle_to_json
@@ -121,6 +121,26 @@ def test_written_and_read_again_each_is_the_same() -> None:
             assert read_bundle(written, name) == result
             assert write_bundle(read_bundle(written, name)) == written
             assert bundle_from_json(bundle_to_json(result)) == result
+
+
+def test_over_toml_each_is_the_same() -> None:
+    for name, result in outcomes().items():
+        if isinstance(result, Bundle):
+            written = write_toml(result)
+            again = read_bundle(written, f"{name}.toml")
+            assert again == result, name
+            # Orders too, which equality of mappings does not see.
+            assert bundle_to_json(again) == bundle_to_json(result), name
+            assert write_bundle(again) == write_bundle(result), name
+            assert write_toml(again) == written, name
+
+
+def test_toml_is_short() -> None:
+    """Hardly more than half of what XML takes, blank lines counted; and hardly a group has to be spelt out."""
+    bundles = [result for result in outcomes().values() if isinstance(result, Bundle)]
+    written = [write_toml(bundle) for bundle in bundles]
+    assert sum(map(len, written)) < 0.55 * sum(len(write_bundle(bundle)) for bundle in bundles)
+    assert sum(text.count(b".property_group.") for text in written) <= 5
 
 
 ADDITIONS = re.compile(
