@@ -19,6 +19,7 @@
     │   ├── DaemonNotRunning      nobody listens on the socket
     │   ├── StorageFull           no room for the change
     │   ├── RepositoryDamaged     the store failed its check
+    │   │   └── RepositoryTooNew      a later roost wrote it
     │   └── SystemCallFailed      any other refusal of the kernel
     └── InternalError         a bug of ours; the only one shown with a trace
 
@@ -181,6 +182,12 @@ class RepositoryDamaged(SystemRefused):
 
     code = "RepositoryDamaged"
     exit_status = 104
+
+
+class RepositoryTooNew(RepositoryDamaged):
+    """A later roost wrote the repository: nothing is wrong with it."""
+
+    code = "RepositoryTooNew"
 
 
 class SystemCallFailed(SystemRefused):

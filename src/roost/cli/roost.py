@@ -194,6 +194,7 @@ def status_lines(reply: Mapping[str, Any], now_s: float) -> list[str]:
         ("instances", f"{instances}, {moving} in transition"),
     ]
     lines = [f"{name:<12} {plain(value)}" for name, value in rows]
+    lines += [f"{'notice':<12} {plain(notice)}" for notice in typed.texts(reply, "notices")]
     console = typed.texts(reply, "console")[-5:]
     return lines + [f"{'console' if n == 0 else '':<12} {plain(c)}" for n, c in enumerate(console)]
 

@@ -15,6 +15,7 @@ from roost import trees
 from roost.api.server import Server
 from roost.daemon import startup
 from roost.daemon.acting import recorded
+from roost.daemon.backups import Backups, open_sound, tell
 from roost.daemon.console import Console
 from roost.daemon.history_api import HistoryApi
 from roost.daemon.import_api import ImportApi
@@ -26,7 +27,7 @@ from roost.daemon.repository_api import RepositoryApi
 from roost.errors import RoostError, UsageError, printable
 from roost.layout import Layout, PrivateLayout, chosen_layout
 from roost.loop import Loop
-from roost.repository import open_repository
+from roost.repository.backups import BackupKind
 from roost.restarter.restarter import Restarter
 from roost.streams import open_standard_streams
 
@@ -66,7 +67,7 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
     startup.make_directories(layout)
     lock = startup.take_lock(layout)
     startup.install_shipped_files(layout)
-    repository = open_repository(layout, fresh_boot=True)
+    repository, notices = open_sound(layout)
     loop = Loop()
     journal = MasterLog(layout)
     console = Console(loop, layout, out)
@@ -81,13 +82,18 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
         **LayersApi(manager).handlers(),
         **HistoryApi(manager).handlers(),
     }
-    told = recorded(repository.history, manager.rights.audited(handlers))
+    backups = Backups(loop, repository, journal)
+    followed = backups.after_imports(manager.rights.audited(handlers))
+    told = recorded(repository.history, followed)
     server = Server(loop, layout.socket, told, on_bug=journal.bug)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(number, manager.shut_down)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     journal.write(f"svc.startd {os.getpid()} starts for {layout.root}.")
+    tell(notices, console, journal)
+    manager.notices = notices
+    backups.make(BackupKind.BOOT)
 
     if milestone == "none":
         journal.write("Milestone none: no service is started.")

@@ -99,6 +99,8 @@ class Manager:
         self.transitions = TransitionLog(layout, journal.write)
         self.facts: dict[str, Facts] = {}
         self.phase = "starting"
+        self.notices: list[str] = []
+        """What an administrator should know of this start."""
         self.started = time.time()
         self.sequence = 0
         self.watchers = GroupWatchers(repository.generation)

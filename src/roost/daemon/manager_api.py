@@ -171,6 +171,7 @@ class ManagerApi:
             "instances": len(self._engine.graph.nodes),
             "in_transition": len(self._engine.in_transition()),
             "console": list(manager.console.lines),
+            "notices": manager.notices,
         }
 
     # --- waiting ----------------------------------------------------------------------

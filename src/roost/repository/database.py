@@ -55,7 +55,7 @@ class Database:
         self._gate = gate
         self._calls = 0
         self._transactions = 0
-        _create(path)
+        create_file(path)
         try:
             self._connection = sqlite3.connect(
                 path, timeout=0, isolation_level=None, cached_statements=256
@@ -80,6 +80,8 @@ class Database:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as problem:
             raise self._refusal(problem) from problem
+        except UnicodeDecodeError as problem:  # of a message that quotes what the file holds
+            raise self.damaged("it holds text that is not UTF-8") from problem
         except (UnicodeEncodeError, OverflowError) as problem:
             raise _unfit(problem) from None
 
@@ -186,7 +188,8 @@ def _full(path: str) -> StorageFull:
     return StorageFull(f"write to {path}", "no space is left there", f"df {directory}")
 
 
-def _create(path: str) -> None:
+def create_file(path: str) -> None:
+    """Make an empty file for its owner alone, if there is none."""
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         why = f"its path is longer than the {MAX_PATH_BYTES} bytes that SQLite takes"
         raise SystemCallFailed(f"open the repository {path}", why, "roost run --root DIR")

@@ -66,7 +66,7 @@ def decode_level(text: str) -> dict[str, PropertyGroup]:
 def row_sum(  # noqa: PLR0917  the columns of a row, in their order
     name: str, layer: int, kind: str, values: str, masked: int, file: str
 ) -> int:
-    """The check sum of one row of a group; the rows' sums, added up, are the group's.
+    """The check sum of one row of a group; added up with its generation they are the group's.
 
     A claim of the group itself has neither a name nor values.
     """

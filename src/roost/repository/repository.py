@@ -26,6 +26,7 @@ from roost.errors import (
 from roost.fmri import check_name, is_service_name
 from roost.model.bundle import Bundle, ServiceBundle
 from roost.model.properties import Property, PropertyGroup, compose
+from roost.repository.backups import BackupKind, make_backup
 from roost.repository.bookkeeping import OWN_GROUPS, is_external
 from roost.repository.changes import check_group_type, edits_of
 from roost.repository.database import Database
@@ -311,6 +312,12 @@ class Repository:
     def snapshots(self, fmri: str) -> list[str]:
         """Names of an instance's snapshots, sorted."""
         return self._snapshots.names(self._instance(fmri))
+
+    def back_up(self, kind: BackupKind, now_s: float) -> str | None:
+        """Make a backup beside the file if anything has changed since the newest; its path."""
+        if not self._store.services():
+            return None
+        return make_backup(self._db, kind, now_s)
 
     def snapshots_taken(self, fmri: str) -> list[Taken]:
         """The snapshots of an instance with times and users, sorted by name."""

@@ -11,7 +11,8 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 
-from roost.errors import SystemCallFailed
+from roost.errors import RepositoryTooNew, SystemCallFailed
+from roost.repository.check import check_content, check_structure
 from roost.repository.database import Database, Gate, damaged
 
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
@@ -78,7 +79,7 @@ _PERSISTENT_1 = (
 )
 
 _PERSISTENT_2 = (
-    # The sum of its rows (encoding.row_sum); NULL until the group is written again.
+    # Of its rows (encoding.row_sum) and generation; NULL until the group is written again.
     "ALTER TABLE property_group ADD COLUMN sum INTEGER",
     "ALTER TABLE snapshot ADD COLUMN taken_us INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE snapshot ADD COLUMN taken_by TEXT NOT NULL DEFAULT ''",
@@ -200,9 +201,8 @@ def _prepare(database: Database, schema: Schema) -> None:
     # Before anything is written: a file that is not ours is left as it was.
     version = _version_of(database, schema)
     if version:
-        _check_integrity(database)
-    if version == schema.version:
-        _check_tables(database, schema)
+        check_structure(database)
+        _check_tables(database, schema, version)
     mode = database.execute("PRAGMA journal_mode = WAL")[0][0]
     if mode != "wal":
         raise SystemCallFailed(
@@ -219,7 +219,8 @@ def _prepare(database: Database, schema: Schema) -> None:
                 for sql in statements:
                     database.execute(sql)
             database.execute(f"PRAGMA user_version = {schema.version}")
-        _check_tables(database, schema)
+    if version and schema is PERSISTENT:
+        check_content(database)
 
 
 def _version_of(database: Database, schema: Schema) -> int:
@@ -231,23 +232,17 @@ def _version_of(database: Database, schema: Schema) -> int:
     if application_id != schema.application_id or not version:
         raise database.damaged("it is not a repository of roost")
     if version > schema.version:
-        raise database.damaged(
-            f"a later roost wrote it (version {version}; this one knows {schema.version})"
-        )
+        why = f"a later roost wrote it (version {version}; this one knows {schema.version})"
+        refused = database.damaged(why)
+        raise RepositoryTooNew(refused.what, refused.why, refused.hint)
     return version
 
 
-def _check_integrity(database: Database) -> None:
-    found = str(database.execute("PRAGMA quick_check(1)")[0][0])
-    if found != "ok":
-        raise database.damaged(" ".join(found.split()))
-
-
-def _check_tables(database: Database, schema: Schema) -> None:
+def _check_tables(database: Database, schema: Schema, version: int) -> None:
     sql = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
     expected = sqlite3.connect(":memory:")
     try:
-        for statements in schema.migrations:
+        for statements in schema.migrations[:version]:
             for statement in statements:
                 expected.execute(statement)
         wanted = dict(expected.execute(sql).fetchall())

@@ -232,8 +232,8 @@ class EntityStore:
             for name, generation, stored, layer, kind, masked, file in groups:
                 claims = found.setdefault(name, (generation, {}, {}))[1]
                 claims[_LAYERS[layer]] = Claim(kind, bool(masked), file)
-                left = sums.get(name, stored)
-                if left is not None:
+                if stored is not None:
+                    left = sums.get(name, stored - generation)
                     sums[name] = left - row_sum("", layer, kind, "", masked, file)
             for pg, name, layer, kind, values, masked, file in properties:
                 cells = found[pg][2].setdefault(_LAYERS[layer], {})
@@ -312,7 +312,7 @@ class EntityStore:
         claims: list[tuple[Parameter, ...]] = []
         cells: list[tuple[Parameter, ...]] = []
         for group in groups:
-            total = 0
+            total = group.generation
             for layer, claim in group.claims.items():
                 said = (int(layer), claim.type, int(claim.masked), claim.file)
                 claims.append((entity, group.name, *said))

@@ -340,10 +340,9 @@ def test_a_group_whose_rows_are_not_as_written_is_damage(tmp_path: Path) -> None
         repository.import_bundle(
             manifest(service(group("a", "b=c"), instances=(instance(config("port=count:80")),)))
         )
-    with sqlite3.connect(Layout(str(tmp_path)).repository) as store:
-        store.execute("UPDATE property SET \"values\" = '[\"81\"]' WHERE name = 'port'")
-    store.close()
-    with opened(tmp_path) as repository:
+        repository._db.execute("UPDATE property SET \"values\" = '[\"81\"]' WHERE name = 'port'")
         assert repository.groups(S)["a"].value("b") == "c"
         with pytest.raises(RepositoryDamaged, match="check sum of group config"):
             repository.groups(X)
+    with pytest.raises(RepositoryDamaged, match=f"check sum of config of {X}"), opened(tmp_path):
+        pass
