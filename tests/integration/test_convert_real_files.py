@@ -36,7 +36,7 @@ PACKAGES = (
 )  # fmt: skip
 RUN_NO_PROGRAM = {"systemd-exit.service", "systemd-poweroff.service", "systemd-reboot.service"}
 """Their only content is what systemd itself does once they are started."""
-_ASSIGNMENT = re.compile(r"\s*[A-Za-z][\w-]*\s*[=:]")
+_ASSIGNMENT = re.compile(r"[A-Za-z][\w.-]*\s*[=:]")
 ENVIRONMENT = {"FOO": "foo", "HOME": "/root", "PATH": "/usr/bin"}
 
 
