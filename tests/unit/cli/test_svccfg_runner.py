@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -185,6 +186,24 @@ def test_completion_of_commands_and_types() -> None:
     assert completions(session, "setprop a/b = ", "as") == ["astring: "]
     assert completions(session, "addpg x ", "fr") == ["framework"]
     assert completions(session, "help ", "unsel") == ["unselect"]
+
+
+def test_completion_of_options_and_what_they_take(tmp_path: Path) -> None:
+    session = Scene().session
+    assert completions(session, "listprop ", "-") == ["--json", "-f", "-l", "-o"]
+    assert completions(session, "set ", "--s") == ["--strict"]
+    assert completions(session, "listprop -l ", "s") == ["site-profile", "system-profile"]
+    assert completions(session, "list -l ", "manifest,a") == ["manifest,admin", "manifest,all"]
+    assert completions(session, "listprop -fo ", "va") == ["value"]
+    assert completions(session, "setnotify -g ", "to-m") == ["to-maintenance"]
+    assert completions(session, "setnotify -g to-maintenance ", "m") == []
+    assert completions(session, "nonsense ", "x") == []
+    (tmp_path / "some.xml").touch()
+    (tmp_path / "so").mkdir()
+    assert completions(session, "import ", f"{tmp_path}/so") == [
+        f"{tmp_path}/so/", f"{tmp_path}/some.xml",
+    ]  # fmt: skip
+    assert completions(session, "repository ", "/nowhere/x") == []
 
 
 def test_completion_is_silent_where_nobody_answers() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 
 from roost.cli.cfg.entities import children
+from roost.cli.cfg.layers import FIELDS
 from roost.cli.cfg.lexer import lex
-from roost.cli.cfg.session import Session
-from roost.cli.cfg.table import COMMANDS
+from roost.cli.cfg.notifying import EVENTS
+from roost.cli.cfg.session import Command, Session
+from roost.cli.cfg.table import COMMANDS, command_named, is_command
+from roost.cli.prop_layers import WORDS
 from roost.errors import RoostError
+from roost.fmri import service_of
 from roost.model.properties import PropertyType
 
 DELIMITERS = ' \t\n"=()>'
@@ -32,11 +37,79 @@ def completions(session: Session, before: str, text: str) -> list[str]:
 def _offers(session: Session, words: Sequence[str], text: str) -> Iterable[str]:
     if not words:
         return [f"{command.name} " for command in COMMANDS]
-    command, operands = words[0], [word for word in words[1:] if not word.startswith("-")]
-    offer = _BY_POSITION.get((command, len(operands)))
-    if offer is None and command == "setprop" and operands[1:] == ["="]:
+    if not is_command(words[0]):
+        return ()
+    command = command_named(words[0])
+    operands, waiting = _taken_apart(command, words[1:])
+    if waiting:
+        return _OF_OPTIONS.get(waiting, _nothing)(session, text)
+    if text.startswith("-") and not operands:
+        letters = command.flags.replace(":", "")
+        return [*(f"-{letter}" for letter in letters), *command.words]
+    offer = _BY_POSITION.get((command.name, len(operands)))
+    if offer is None and command.name == "setprop" and operands[1:] == ["="]:
         offer = _types
+    if offer is None and command.name in _TAKE_FILES:
+        offer = _files
     return offer(session, text) if offer is not None else ()
+
+
+def _taken_apart(command: Command, words: Sequence[str]) -> tuple[list[str], str]:
+    """The operands, and the option (a letter) whose argument comes next, "" if none does."""
+    operands: list[str] = []
+    waiting = ""
+    for word in words:
+        if waiting:
+            waiting = ""
+        elif operands or not word.startswith("-") or word == "-":
+            operands.append(word)
+        elif f"{word[-1]}:" in command.flags and not word.startswith("--"):
+            waiting = word[-1]
+    return operands, waiting
+
+
+def _nothing(_session: Session, _text: str) -> Iterable[str]:
+    return ()
+
+
+def _layers(_session: Session, text: str) -> Iterable[str]:
+    return _listed(WORDS, text)
+
+
+def _fields(_session: Session, text: str) -> Iterable[str]:
+    return _listed(FIELDS, text)
+
+
+def _events(_session: Session, text: str) -> Iterable[str]:
+    return _listed(EVENTS, text)
+
+
+def _listed(words: Iterable[str], text: str) -> list[str]:
+    """The words, behind those of a list with commas that are typed already."""
+    before = text[: text.rfind(",") + 1]
+    return [f"{before}{word}" for word in words]
+
+
+def _methods(session: Session, _text: str) -> Iterable[str]:
+    if session.selection is None:
+        return ()
+    places = {session.selection, service_of(session.selection)}
+    return [
+        group.name
+        for fmri in places
+        for group in session.store.groups(fmri).values()
+        if group.type == "method"
+    ]
+
+
+def _files(_session: Session, text: str) -> Iterable[str]:
+    directory, _, _ = text.rpartition("/")
+    top = f"{directory}/" if "/" in text else ""
+    try:
+        with os.scandir(top or ".") as found:
+            return [f"{top}{one.name}{'/' if one.is_dir() else ''}" for one in found]
+    except OSError:
+        return ()
 
 
 def _commands(_session: Session, _text: str) -> Iterable[str]:
@@ -96,6 +169,12 @@ _BY_POSITION: dict[tuple[str, int], Callable[[Session, str], Iterable[str]]] = {
     ("delpg", 0): _groups,
     ("addpg", 1): _group_types,
     ("listprop", 0): _groups_and_properties,
+    ("describe", 0): _groups_and_properties,
+    ("listcust", 0): _groups_and_properties,
+    ("delcust", 0): _groups_and_properties,
+    ("setnotify", 0): _events,
+    ("listnotify", 0): _events,
+    ("delnotify", 0): _events,
     ("delprop", 0): _groups_and_properties,
     ("setprop", 0): _properties,
     ("addpropvalue", 0): _properties,
@@ -104,3 +183,15 @@ _BY_POSITION: dict[tuple[str, int], Callable[[Session, str], Iterable[str]]] = {
     ("selectsnap", 0): _snapshots,
     ("revert", 0): _snapshots,
 }
+
+_OF_OPTIONS: dict[str, Callable[[Session, str], Iterable[str]]] = {
+    "l": _layers,
+    "o": _fields,
+    "m": _methods,
+    "p": _files,
+}
+"""Arguments of options, by the letter."""
+
+_TAKE_FILES = frozenset(
+    ("import", "apply", "inventory", "restore", "hash", "delhash", "repository")
+)
