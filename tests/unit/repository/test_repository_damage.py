@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from roost.errors import (
     SystemCallFailed,
 )
 from roost.layout import Layout
-from roost.model.bundle import Dependent
-from roost.repository import Repository, open_repository
+from roost.model.bundle import BundleType, Dependent
+from roost.repository import Layer, Repository, open_repository
+from roost.repository.port import SourceFile
 
 from .builders import config, group, instance, manifest, opened, put, service, state_of
 
@@ -186,6 +188,28 @@ ACTS: dict[str, Callable[[Repository], object]] = {
         "/x.xml",
         "cd",
     ),
+    "import files": lambda r: r.import_files(
+        [
+            SourceFile("/y.xml", lambda: manifest(service(config("a=1"), name="y")), "ab"),
+            SourceFile("/z.xml", lambda: manifest(service(config("a=1"), name="y/")), "ab"),
+            SourceFile("/x.xml", lambda: manifest(service(instances=(instance(),))), "cd"),
+        ]
+    ),
+    "replace layer": lambda r: r.replace_layer(
+        Layer.SITE_PROFILE,
+        [
+            SourceFile(
+                "/site.xml",
+                lambda: replace(
+                    manifest(service(config("a=1"), instances=(instance(config("b=1")),))),
+                    type=BundleType.PROFILE,
+                ),
+                "ab",
+            )
+        ],
+    ),
+    "drop customizations": lambda r: r.drop_customizations(X),
+    "withdraw": lambda r: r.withdraw_files(["/x.xml"]),
     "commit": lambda r: r.commit(X, "config", [put("port=count:91"), put("b=1")]),
     "commit volatile": lambda r: r.commit(X, "restarter", [put("state=offline")]),
     "delete": lambda r: r.delete(S),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from roost.errors import InvalidValue, SystemRefused
+from roost.errors import InvalidValue
 from roost.model.bundle import Bundle, BundleType, Dependent
 from roost.repository import Repository
 from roost.repository.port import SourceFile, View
@@ -99,36 +96,6 @@ def test_it_is_the_same_as_one_after_the_other(repository: Repository, tmp_path:
         for each in files:
             other.import_bundle(each.bundle(), each.file, each.digest)
         assert state_of(other) == state_of(repository)
-
-
-@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR])
-def test_a_refusal_of_the_machine_ends_the_whole(tmp_path: Path, code: int) -> None:
-    """At every statement: a full disk in the second file takes the first one back, too."""
-    first = manifest(service(config("a=1"), instances=(instance(),)))
-    second = manifest(service(name="y", instances=(instance(config("b=1")),)))
-    at = 0
-
-    def gate(number: int, _sql: str) -> None:
-        if number == at:
-            problem = sqlite3.OperationalError("refused")
-            problem.sqlite_errorcode = code
-            raise problem
-
-    statements = 0
-    with opened(tmp_path / "whole") as whole:
-        before = whole._db.calls
-        whole.import_files([source(A, first), source(B, second)])
-        statements = whole._db.calls - before
-    assert statements > 20
-    for step in range(1, statements + 1, 3):
-        with opened(tmp_path / str(step), gate=gate) as found:
-            empty = state_of(found)
-            at = found._db.calls + step
-            with pytest.raises(SystemRefused):
-                found.import_files([source(A, first), source(B, second)])
-            at = 0
-            assert state_of(found) == empty
-            assert [each.error for each in found.import_files([source(A, first)])] == [None]
 
 
 # --- files that go away
