@@ -13,6 +13,7 @@ from roost.errors import InvalidName, InvalidValue
 from roost.manifest._schema import ELEMENTS
 from roost.manifest._source import Node, fault
 from roost.model.properties import Property, PropertyGroup, PropertyType, parse_value
+from roost.model.protection import OPEN_TYPES, READ, WITHHELD
 
 UNTYPED_LIST = "_list"
 """Tag of the values of a property whose type is open; XML has no such element, TOML says it so."""
@@ -29,6 +30,8 @@ class Draft:
     properties: dict[str, Property] = field(default_factory=dict)
     overrides: set[str] = field(default_factory=set)
     untyped: set[str] = field(default_factory=set)
+    is_secret: bool = False
+    """It is protected: no message quotes a value."""
 
     def set(self, node: Node, name: str, kind: PropertyType, *values: str) -> None:
         """Add a property; ManifestError at ``node`` if it exists or a value is wrong."""
@@ -64,12 +67,13 @@ def checked_name(node: Node, name: str, kind: str) -> str:
         raise fault(node, problem.message) from None
 
 
-def checked_value(node: Node, kind: PropertyType, text: str) -> str:
-    """Canonical text of a value, else ManifestError."""
+def checked_value(node: Node, kind: PropertyType, text: str, *, hidden: bool = False) -> str:
+    """Canonical text of a value, else ManifestError, which does not quote a ``hidden`` one."""
     try:
         return parse_value(kind, text)
     except InvalidValue as problem:
-        raise fault(node, problem.message) from None
+        why = f"{WITHHELD} is no value of type {kind.value}" if hidden else problem.message
+        raise fault(node, why) from None
 
 
 def checked_entity(node: Node, text: str) -> fmri.Fmri:
@@ -109,6 +113,8 @@ def nested_name(parent: str, child: str) -> str:
 
 def add_properties(draft: Draft, node: Node) -> None:
     """Add what the children ``stability``, ``propval`` and ``property`` say."""
+    names = (child.get("name") for child in node.children if child.tag in ("propval", "property"))
+    draft.is_secret = draft.type not in OPEN_TYPES and READ in names
     for child in node.children:
         if child.tag == "stability":
             draft.set(child, "stability", PropertyType.ASTRING, child.get("value"))
@@ -140,7 +146,8 @@ def _add_typed(
     if kind:
         known = PropertyType(kind)
         checked = tuple(
-            checked_value(at, known, value) for at, value in zip(nodes, values, strict=True)
+            checked_value(at, known, value, hidden=draft.is_secret)
+            for at, value in zip(nodes, values, strict=True)
         )
     else:
         known, checked = PropertyType.ASTRING, tuple(values)

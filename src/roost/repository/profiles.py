@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from roost.errors import ManifestError, RequestError
+from roost.errors import InvalidValue, ManifestError, RequestError
 from roost.fmri import service_of
 from roost.model.bundle import BundleType
 from roost.model.properties import Property, PropertyGroup, PropertyType, parse_value
-from roost.model.protection import READ
+from roost.model.protection import READ, WITHHELD
 from roost.repository.bookkeeping import is_of_others, origin_of, source_of
 from roost.repository.bundles import EntityPart, checked
 from roost.repository.differences import is_protected
@@ -172,7 +172,8 @@ class ProfileLayer:
                 kind_of, values = prop.type, prop.values
                 if (name, prop.name) in part.untyped:
                     kind_of = self._type_of(target, name, prop)
-                    values = tuple(parse_value(kind_of, value) for value in values)
+                    hidden = READ in group.properties or self._is_secret(target, name)
+                    values = tuple(_parsed(kind_of, value, hidden=hidden) for value in values)
                 cells[prop.name] = Cell(kind_of, values, file=origin)
             yield name, _Saying(Claim(self._group_type(target, group), file=origin), cells)
 
@@ -289,6 +290,16 @@ class ProfileLayer:
             yield FileReport(file, said, each.error)
         for file, rest in sorted(left.items()):
             yield FileReport(file, ImportReport(messages=tuple(rest)))
+
+
+def _parsed(kind: PropertyType, value: str, *, hidden: bool) -> str:
+    """The canonical text; InvalidValue, which does not quote a ``hidden`` value."""
+    try:
+        return parse_value(kind, value)
+    except InvalidValue:
+        if not hidden:
+            raise
+        raise InvalidValue(f"use {WITHHELD}", f"it is no value of type {kind.value}") from None
 
 
 def _named(parts: Iterable[EntityPart]) -> ImportReport:

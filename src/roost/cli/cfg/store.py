@@ -150,6 +150,7 @@ def _group(form: Mapping[str, Any]) -> PropertyGroup:
             typed.text(one, "name"),
             property_type(typed.text(one, "type")),
             tuple(typed.texts(one, "values")),
+            protected=typed.boolean(one, "protected", default=False),
         )
         for one in typed.records(form, "properties")
     ]

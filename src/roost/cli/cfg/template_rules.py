@@ -21,6 +21,7 @@ from roost.model.properties import (
     is_subtype,
     parse_value,
 )
+from roost.model.protection import WITHHELD, is_protected
 
 _NUMBERS = (PropertyType.COUNT, PropertyType.INTEGER)
 _INCLUDES = ("constraints", "values")
@@ -203,6 +204,9 @@ class Rule:
         if self.type is not None and not is_subtype(prop.type, self.type):
             yield f"the property {label} is of type {prop.type.value}, not {self.type.value}"
             return
+        hidden = is_protected(group)
+        if hidden and not prop.values:
+            return  # withheld, or left out of an export
         count = len(prop.values)
         shown = f"{count} value{'' if count == 1 else 's'}"
         if count < self.least:
@@ -214,7 +218,8 @@ class Rule:
         for value in prop.values:
             for part in split(value, self.separators):
                 if not self.constraints.has(part, prop.type):
-                    yield f"the property {label} has the value '{part}', not {self.constraints}"
+                    told = WITHHELD if hidden else f"'{part}'"
+                    yield f"the property {label} has the value {told}, not {self.constraints}"
 
 
 _TYPES: Mapping[str, PropertyType] = {kind.value: kind for kind in PropertyType}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 
 from roost.cli.cfg.lexer import BadCommand, Kind, Token, WrongArguments, quoted
-from roost.errors import InvalidName, TypeMismatch
+from roost.errors import InvalidName, InvalidValue, TypeMismatch
 from roost.fmri import is_component
 from roost.model.properties import (
     STRING_TYPES,
@@ -21,6 +21,7 @@ from roost.model.properties import (
     parse_value,
     property_type,
 )
+from roost.model.protection import WITHHELD, is_protected
 
 _TEXT = (Kind.WORD, Kind.STRING)
 _TYPE_NAMES = frozenset(kind.value for kind in PropertyType)
@@ -119,9 +120,18 @@ def settled(wanted: Assignment, group: PropertyGroup, fmri: str) -> Property:
                 f"delprop {name}",
             )
         kind = present.type
+    hidden = is_protected(group)
     if kind is None:
-        raise BadCommand(f"set '{name}' of {fmri}", "a new property needs a type", _typed(wanted))
-    return Property(name.prop, kind, tuple(parse_value(kind, text) for text in wanted.values))
+        hint = f"setprop {name} = astring: VALUE" if hidden else _typed(wanted)
+        raise BadCommand(f"set '{name}' of {fmri}", "a new property needs a type", hint)
+    try:
+        return Property(name.prop, kind, tuple(parse_value(kind, text) for text in wanted.values))
+    except InvalidValue:
+        if not hidden:
+            raise
+        # The message may go into a log, as that of a file of commands does.
+        why = f"{WITHHELD} is no value of type {kind.value}"
+        raise InvalidValue(f"set '{name}' of {fmri}", why) from None
 
 
 def _typed(wanted: Assignment) -> str:
