@@ -137,8 +137,11 @@ def word_meant(name: str) -> str:
 
     A group of such a name must be written out as one, so that no slip makes a group.
     """
-    slips = (word for word in WORDS if _is_slip(word, name))
-    return name if name in WORDS else _FOREIGN.get(name, "") or next(slips, "")
+    if name in WORDS:
+        return name
+    if name in _GROUP_TYPES:
+        return ""  # startd is no slip for start
+    return _FOREIGN.get(name, "") or next((word for word in WORDS if _is_slip(word, name)), "")
 
 
 def _is_slip(word: str, name: str) -> bool:
