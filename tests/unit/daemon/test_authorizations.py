@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +12,10 @@ from roost.daemon.authorizations import (
     MANAGE,
     MODIFY,
     SHUTDOWN,
+    TABLE,
     Operation,
     Place,
+    Source,
     authorizations_for,
     covers,
     first_granted,
@@ -19,6 +23,7 @@ from roost.daemon.authorizations import (
     operation_of_creation,
     operations_of_commit,
 )
+from roost.daemon.security_file import BUILT_IN, parse
 from roost.model.properties import Property, PropertyGroup, PropertyType, make_group
 from roost.repository.port import Change, ChangeOp
 
@@ -234,3 +239,32 @@ REQUESTS = _group("restarter_actions", "framework", persistent=False)
 )
 def test_committing(group: PropertyGroup, changes: list[Change], expected: list[Operation]) -> None:
     assert operations_of_commit(group, changes) == expected
+
+
+# --- the manual -----------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[3] / "man/smf_security.7"
+_SHORT = {
+    Source.MODIFY: "modify",
+    Source.TYPE: "modify.TYPE",
+    Source.MANAGE: "manage",
+    Source.SHUTDOWN: "shutdown",
+}
+
+
+def test_the_manual_has_the_table() -> None:
+    text = PAGE.read_text().replace("\\\n", "")
+    table = text.partition(".Ss Who may do what")[2].partition(".El")[0]
+    rows = re.findall(r"^\.It (?!Em)(.+) Ta (.+)$", table, re.MULTILINE)
+    assert rows.pop() == ("read anything else", "everybody")
+    written = [[_SHORT.get(each, each.value) for each in TABLE[op]] for op in Operation]
+    assert [names.split(", ") for _, names in rows] == written
+
+
+def test_the_manual_has_the_profiles_and_tables_of_the_file() -> None:
+    text = PAGE.read_text()
+    profiles = re.findall(r"^\.It Li (Service \w+)\n\.Li (.+)$", text, re.MULTILINE)
+    assert {name: tuple(names.split(" , ")) for name, names in profiles} == BUILT_IN
+    example = (PAGE.parent / "roost.toml.5").read_text().partition(".Bd")[2]
+    grants = parse(example.partition("\n")[2].partition(".Ed")[0])
+    assert grants.groups["web"] == ("site.web.manage", "site.web.values")
