@@ -37,14 +37,16 @@ _LAST = ("property_group", "notify", "pattern", "instance")
 
 def toml_document(bundle: Bundle, notes: Mapping[str, Sequence[str]]) -> bytes:
     """The text for a bundle in normal form; ``notes`` as `write_toml` has them."""
+    what = f"write service bundle '{bundle.name}'"
     try:
         tables = bundle_tables(bundle)
-        comments = dict(_comments(bundle, notes))
-        lines = list(print_table(tables, comments))
+        lines = list(print_table(tables, dict(_comments(bundle, notes))))
         return ("\n".join(lines).lstrip("\n") + "\n").encode()
+    except ManifestError as problem:
+        problem.what = what
+        raise
     except UnicodeEncodeError:
-        why = "it holds half a character, which is no text"
-        raise ManifestError(f"write service bundle '{bundle.name}'", why) from None
+        raise ManifestError(what, "it holds half a character, which is no text") from None
 
 
 def _comments(
