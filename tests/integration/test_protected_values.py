@@ -277,6 +277,44 @@ def test_errors_of_a_commit_tell_no_value(daemon: Daemon) -> None:
     assert not _secrets_in(str(refused.value))
 
 
+PATTERN = """
+<template>
+  <common_name><loctext xml:lang="C">vault</loctext></common_name>
+  <pg_pattern name="secrets" type="application" target="instance" required="false">
+    <prop_pattern name="key" type="astring" required="true">
+      <constraints><value name="open"/></constraints>
+    </prop_pattern>
+  </pg_pattern>
+</template>"""
+
+
+def test_what_is_wrong_in_a_file_is_told_without_values(daemon: Daemon, private: Path) -> None:
+    """Such messages go into logs: at a start svc.startd has manifests imported."""
+    file = private / "wrong.xml"
+    head, pin, tail = (
+        _manifest(FIRST, ":true").replace("site/", "other/").partition(f'value="{NUMBER}"')
+    )
+    wrong = f'value="{SECOND}"'
+    for text, status, phrase in (
+        (f"{head}{wrong}{tail}", 1, "[protected] is no value of type count"),
+        (
+            f"{head}{pin}{tail}".replace("</service>", f"{PATTERN}</service>", 1),
+            0,
+            "has the value [protected]",
+        ),
+    ):
+        file.write_text(text)
+        for act in ("import", "validate"):
+            outcome = call(daemon.root, f"svccfg {act} {file}")
+            outcome.clean(status if act == "import" else 1)
+            assert phrase in outcome.err
+            assert not _secrets_in(outcome.out + outcome.err)
+    for command in (f"secrets/pin = {SECOND}", f"secrets/new = {SECOND}"):
+        file.write_text(f"select {S}\nsetprop {command}\n")
+        outcome = call(daemon.root, f"svccfg -f {file}").clean(1)
+        assert not _secrets_in(outcome.out + outcome.err)
+
+
 def test_what_was_exported_wipes_nothing(daemon: Daemon, private: Path) -> None:
     for form, command in (("xml", "import"), ("toml", "import"), ("xml", "restore")):
         file = private / f"{command}.{form}"
