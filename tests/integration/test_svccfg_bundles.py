@@ -31,14 +31,30 @@ def test_import_of_a_directory(house: House, tmp_path: Path) -> None:
     assert result.out == "Loaded 2 service descriptions, 1 failed.\n"
     assert {"site/a", "site/b"} <= set(house.ok("list").split())
 
-    again = house.run("import", "--changed", str(tmp_path))
+    heeding = {"SVCCFG_CHECKHASH": "1"}
+    again = house.run("import", str(tmp_path), env=heeding)
     assert again.out == "Loaded 0 service descriptions, 2 unchanged, 1 failed.\n"
     (tmp_path / "bad.xml").unlink()
     (tmp_path / "a.xml").write_text(manifest("a").replace("9090", "9091"))
-    answer = json.loads(house.ok("import --changed --json", str(tmp_path)))
+    answer = json.loads(house.run("import --json", str(tmp_path), env=heeding).out)
     assert [one["file"] for one in answer["imported"]] == [f"{tmp_path}/a.xml"]
     assert answer["unchanged"] == [f"{tmp_path}/site/b.xml"]
     assert house.props("site/a:nightly", "config/port") == "config/port  count    9091\n"
+
+
+def test_import_writes_its_progress(house: House, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(manifest("a"))
+    (tmp_path / "bad.xml").write_text("<service_bundle>")
+    progress = tmp_path / "progress"
+    assert house.run("import -p", str(progress), str(tmp_path)).status == 1
+    assert progress.read_text() == f"failed {tmp_path}/bad.xml\nloaded {tmp_path}/a.xml\n"
+    refused = house.refused("import -p /nonexistent/x", str(tmp_path))
+    assert "cannot write /nonexistent/x: No such file or directory" in refused
+
+
+def test_import_takes_paths_or_the_standard_ones(house: House, tmp_path: Path) -> None:
+    assert "usage: import " in house.refused("import")
+    assert "usage: import " in house.refused("import --standard", str(tmp_path))
 
 
 def test_import_tells_of_conflicts(quotes: House, tmp_path: Path) -> None:
