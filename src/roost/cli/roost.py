@@ -220,7 +220,7 @@ _SUBCOMMANDS = {
         _Subcommand("run", "Run svc.startd in the foreground", _run),
         _Subcommand("unlock", "Hand a passphrase to a service that waits for one", _unlock),
         _Subcommand("storage", "Make and check the files of sealed storage", _storage),
-        _Subcommand("convert", "Make service bundles of systemd's and Supervisor's files", _convert),
+        _Subcommand("convert", "Take services over from systemd, Supervisor", _convert),
         _Subcommand("status", "Tell how svc.startd is", _status),
         _Subcommand("history", "Tell who changed what, and which states services had", _history),
         _Subcommand("shutdown", "Stop everything in order", _shutdown),

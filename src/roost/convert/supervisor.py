@@ -15,6 +15,7 @@ from typing import TypeVar
 from roost.convert.draft import Draft, service_of
 from roost.convert.ledger import Conversion, Kind, Ledger, Setting, Source, refusal
 from roost.convert.names import legal_name
+from roost.convert.supervisor_rest import REASONS, SECTIONS
 from roost.convert.supervisor_syntax import (
     Section,
     boolean,
@@ -42,42 +43,6 @@ _LOG_DEVICES = ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2", "syslog"
 _OF_LOGS = re.compile(
     r"std(out|err)_(logfile_(maxbytes|backups)|capture_maxbytes|events_enabled|syslog)"
 )
-
-_REASONS: Mapping[str, tuple[str, str]] = {
-    "startsecs": ("it is online as soon as it is started", ""),
-    "startretries": (
-        "it is tried again for ever, after five quick ends once a second",
-        "exit status 96 puts it in maintenance instead",
-    ),
-    "exitcodes": (
-        "roost starts it again whatever its exit status",
-        "exit status 96 puts it in maintenance instead",
-    ),
-    "serverurl": ("there is no supervisorctl to talk to", "use svcadm and svcs"),
-    "socket": (
-        "roost opens no sockets",
-        "start it with spawn-fcgi -n, or let it listen itself; then svcadm enable it",
-    ),
-    "socket_backlog": ("roost opens no sockets", ""),
-    "socket_mode": ("roost opens no sockets", ""),
-    "socket_owner": ("roost opens no sockets", ""),
-}
-"""Setting of a program that has nothing to become: why, and what to do."""
-
-_SECTIONS: Mapping[str, tuple[Kind, str, str]] = {
-    "unix_http_server": (
-        Kind.ASIDE, "how supervisorctl reaches supervisord", "use svcadm and svcs"),
-    "inet_http_server": (
-        Kind.ASIDE, "the web page and remote control of supervisord", "roost listens on no port"),
-    "supervisorctl": (
-        Kind.ASIDE, "how supervisorctl reaches supervisord", "use svcadm and svcs"),
-    "rpcinterface": (Kind.ASIDE, "an extension of supervisord", ""),
-    "ctlplugin": (Kind.ASIDE, "an extension of supervisorctl", ""),
-    "eventlistener": (
-        Kind.LOST, "it lives on the events of supervisord",
-        "'svccfg setnotify' can send mail when a service changes its state"),
-}  # fmt: skip
-"""Kind of section that is no service, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,8 +297,8 @@ class _Program:
             if _OF_LOGS.fullmatch(setting.key):
                 why = "roost neither rotates a service's log nor reads it"
                 self.ledger.lose(setting, why, "logrotate(8) with copytruncate can rotate it")
-            elif setting.key in _REASONS:
-                self.ledger.lose(setting, *_REASONS[setting.key])
+            elif setting.key in REASONS:
+                self.ledger.lose(setting, *REASONS[setting.key])
             else:
                 self.ledger.lose(setting, "roost has nothing like it")
 
@@ -447,7 +412,7 @@ def _name_sections(sections: Mapping[str, Section], rest: Ledger) -> None:
             rest.carry(*section.settings)  # the files are read as if they stood here
         elif section.settings:
             default = (Kind.LOST, "roost knows no such section", "")
-            kind, why, instead = _SECTIONS.get(section.kind, default)
+            kind, why, instead = SECTIONS.get(section.kind, default)
             rest.close_section(kind, section.line, section.settings, why, instead)
 
 
