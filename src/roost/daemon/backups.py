@@ -18,7 +18,7 @@ from roost.repository import Repository, open_repository
 from roost.repository.backups import BackupKind, backups_of
 from roost.repository.recovery import open_or_recover, report
 
-QUIET_S = 5.0
+QUIET_S = 2.0
 """An import pass is over when no import has come for so long."""
 CONSOLE_LINES = 8
 _IMPORTS = frozenset({"Import", "ImportFiles", "ReplaceLayer", "Withdraw"})
