@@ -3,7 +3,8 @@
 usage: python -m bench [--runs N] [--services N] [--idle SECONDS]
 
 Each line: the figure, the median of roost and of Supervisor, their ratio (below 1: roost is
-better), the ratio aimed at, and all single values.
+better), the ratio aimed at, and all single values. Imports have no rival; their limits are in
+seconds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.crowd import run_crowd
+from bench.imports import run_imports
 from bench.measure import Reports, cpu_s, pss_kib, switches
 from bench.sides import BIN, Roost, Side, Supervisor
 
@@ -164,6 +166,7 @@ def main() -> int:
     met = report(figures, limits)
     with tempfile.TemporaryDirectory(prefix="roost-bench-") as directory:
         run_small(Path(directory))
+    met = run_imports(limits) and met
     met = run_crowd(limits) and met
     return 0 if met else 1
 

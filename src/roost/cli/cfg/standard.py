@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from roost import trees
 from roost.api import typed
-from roost.api.client import Client
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.sources import (
     Fates,
@@ -26,8 +25,6 @@ from roost.cli.cfg.sources import (
     read_source,
     store_manifests,
 )
-from roost.cli.replies import instances_of
-from roost.cli.waiting import wait_for
 from roost.errors import NotFound, RequestError
 from roost.fmri import is_instance, service_of
 from roost.layout import Layout
@@ -123,6 +120,11 @@ def _stop(session: Session, instances: Sequence[str]) -> None:
     """Have what runs stopped in order, and wait for it; `_delete` says what did not stop."""
     if not instances:
         return
+    # A pass that has nothing to do, as at most boots, does without these.
+    from roost.api.client import Client  # noqa: PLC0415
+    from roost.cli.replies import instances_of  # noqa: PLC0415
+    from roost.cli.waiting import wait_for  # noqa: PLC0415
+
     with Client(Layout(session.root)) as client:
         views = instances_of(client.call("Manager.List", patterns=list(instances)))
         running = [
