@@ -225,7 +225,7 @@ def test_export_delete_import_of_real_manifests(sample: str, house: House, tmp_p
     before = {fmri: persistent(house.props(fmri)) for fmri in entities}
     for service in services:
         exported = tmp_path / "exported.xml"
-        house.ok(f"export {service} > {exported}")
+        house.ok(f"export -a {service} > {exported}")
         house.ok("delete", service)
         house.ok("import", str(exported))
     assert {fmri: persistent(house.props(fmri)) for fmri in entities} == before
