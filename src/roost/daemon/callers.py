@@ -13,12 +13,22 @@ from collections.abc import Iterable
 
 from roost.api.connection import Peer
 from roost.daemon.security_file import Grants
-from roost.repository.history import user_name
 
 
 def is_trusted(peer: Peer) -> bool:
     """Is it root, or the user that svc.startd runs as? These may do everything."""
     return peer.uid in (0, os.geteuid())
+
+
+def user_name(uid: int) -> str:
+    """The user's name now; the number of one that the database does not have.
+
+    Asked for each time: a number that was given to somebody else must not keep the old rights.
+    """
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def granted(grants: Grants, peer: Peer) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from roost.cli.cfg.lexer import Kind, Token
 from roost.cli.cfg.store import Store
 from roost.cli.cfg.table import is_command
 from roost.errors import RoostError
+from roost.fmri import service_of
 from roost.model.protection import is_protected
 
 MAX_LINES = 1000
@@ -112,6 +113,7 @@ def _is_open(store: Store, entity: str, group: str) -> bool:
     """Is it certain that everybody may read the values of the group?"""
     try:
         found = store.groups(entity, group=group).get(group)
+        above = store.groups(service_of(entity), group=group).get(group)
     except RoostError:
         return False
-    return found is not None and not is_protected(found)
+    return found is not None and not (is_protected(found) or is_protected(above))
