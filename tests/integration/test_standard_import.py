@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -520,10 +521,20 @@ def test_kill_9_in_the_middle_of_a_pass(trees: Trees, boot: Callable[[], Daemon]
         if stored:
             break
     assert not outcomes[0]
+    assert "\nLoading service descriptions: 6" in "\n" + _said_at_boot(trees)
     daemon = boot()
     for name in (names[0], names[29], names[30], names[-1]):
         wanted = "3" if name in names[:30] else "2"
         assert value(daemon, "config/port", f"{name}:default") == wanted
+
+
+def _said_at_boot(trees: Trees) -> str:
+    """What the console shows of a first boot with these trees."""
+    fresh = trees.root.with_name("fresh")
+    shutil.copytree(trees.root / "etc/svc/manifest", fresh / "etc/svc/manifest")
+    daemon = Daemon(fresh).settled()
+    daemon.stop()
+    return daemon.console.read_text()
 
 
 def _cut_off_after(trees: Trees, delay_s: float) -> set[str]:

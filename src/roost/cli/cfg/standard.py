@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from roost import trees
 from roost.api import typed
@@ -34,6 +35,8 @@ OUR_INSTANCE = "SMF_FMRI"
 """Environment variable of a method: the instance whose method this is."""
 STOP_LIMIT_S = 600.0
 """Longest wait for what is to be taken away; whatever stays up is left for the next pass."""
+CONSOLE_FROM = 20
+"""So many files, as after an installation or an upgrade, take long enough for a word on it."""
 _NAMED = 3
 """As many failed files are named in the last line; the others are in the log."""
 
@@ -73,10 +76,11 @@ def _read(session: Session, paths: tuple[str, ...], fates: Fates, *, strict: boo
 
 
 class _Ticker:
-    """A count that runs on one line of a terminal."""
+    """A count that runs on one line of a terminal; of a boot, only its end is on the console."""
 
     def __init__(self, session: Session, total: int) -> None:
         self._out = session.err if total and session.err.isatty() else None
+        self._console = Layout(session.root).console if OUR_INSTANCE in os.environ else ""
         self._total = total
         self._done = 0
 
@@ -91,6 +95,12 @@ class _Ticker:
         """All are done."""
         if self._out is not None:
             self._out.write("\n")
+        if self._console and self._total >= CONSOLE_FROM:
+            line = f"Loading service descriptions: {self._done}/{self._total}\n"
+            with suppress(OSError):  # nobody reads it
+                fd = os.open(self._console, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                with open(fd, "w", encoding="ascii") as console:
+                    console.write(line)
 
 
 # --- clean-up ---------------------------------------------------------------------------------
