@@ -159,6 +159,9 @@ def test_reverting_names_the_snapshot(daemon: Daemon) -> None:
     same = [e for e in _entries(daemon, "--changes") if e["change"]["transaction"] == number]
     assert "port" in {e["change"]["property"] for e in same}
     daemon.run("svcadm", "refresh", "x")
+    lines = daemon.run("svccfg", "-s", X, "listsnap", "-v").splitlines()
+    assert [line.split()[0] for line in lines][:2] == ["initial", "last-import"]
+    assert all(line.endswith(f" {getpass.getuser()}") and line.count(":") == 2 for line in lines)
     with Client(daemon.layout) as client:
         taken = client.call("History.Snapshots", fmri=X)["snapshots"]
     assert {each["name"] for each in taken} == {

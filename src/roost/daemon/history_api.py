@@ -48,8 +48,8 @@ class Cursor:
         fields = text.split(":")
         if len(fields) != 3 or not all(f.isascii() and f.isdigit() for f in fields if f != "-"):
             raise InvalidValue(f"go on before '{text}'", "no reply had that", "roost history")
-        change, inode, offset = (None if f == "-" else int(f) for f in fields)
-        place = None if inode is None or offset is None else Position(inode, offset)
+        change, file, offset = (None if f == "-" else int(f) for f in fields)
+        place = None if file is None or offset is None else Position(file, offset)
         return cls(change, place)
 
     @property
@@ -57,7 +57,7 @@ class Cursor:
         """As it goes over the wire."""
         place = self.transition
         change = "-" if self.change is None else self.change
-        where = "-:-" if place is None else f"{place.inode}:{place.offset}"
+        where = "-:-" if place is None else f"{place.file}:{place.offset}"
         return f"{change}:{where}"
 
 

@@ -19,6 +19,7 @@ from roost.api.connection import Call
 from roost.api.server import Handler, Server
 from roost.daemon.acting import recorded
 from roost.daemon.console import Console
+from roost.daemon.history_api import HistoryApi
 from roost.daemon.import_api import ImportApi
 from roost.daemon.journal import MasterLog
 from roost.daemon.layers_api import LayersApi
@@ -84,6 +85,7 @@ class FileServer:
             **RepositoryApi(keeper).handlers(),
             **ImportApi(keeper).handlers(),
             **LayersApi(keeper).handlers(),
+            **HistoryApi(keeper).handlers(),
             "io.roost.Manager.Act": lambda call: _act(keeper, call),
         }
         told = recorded(self._repository.history, handlers)

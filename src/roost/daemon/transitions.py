@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from roost.layout import Layout
 
@@ -21,6 +22,7 @@ MAX_BYTES = 4 * 1024 * 1024
 """Of one of the two files, and at most one step of the engine more."""
 
 _BLOCK_BYTES = 64 * 1024
+_MARK_BYTES = 512
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 
 Line = Mapping[str, Any]
@@ -29,9 +31,11 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a line begins: the file, whatever its name is by now, and the offset in it."""
+    """Where a line begins: the file, known by its first line whatever its name is by now, and
+    the offset in it.
+    """
 
-    inode: int
+    file: int
     offset: int
 
 
@@ -76,16 +80,16 @@ class TransitionLog:
         for path in (self.path, self._older):
             try:
                 with open(path, "rb") as file:
-                    status = os.fstat(file.fileno())
-                    end = status.st_size
+                    end = os.fstat(file.fileno()).st_size
+                    mark = _mark(file.fileno())
                     if before is not None and not is_found:
-                        if status.st_ino != before.inode:
+                        if mark != before.file:
                             continue
                         is_found, end = True, before.offset
                     for offset, line in _lines_backwards(file.fileno(), end):
                         record = _record(line)
                         if record is not None:
-                            yield Position(status.st_ino, offset), record
+                            yield Position(mark, offset), record
             except OSError:
                 continue
 
@@ -102,6 +106,11 @@ class TransitionLog:
         if size + written >= MAX_BYTES:
             with suppress(OSError):
                 os.rename(self.path, self._older)
+
+
+def _mark(fd: int) -> int:
+    """What tells one file from another: the first line begins with its time."""
+    return crc32(os.pread(fd, _MARK_BYTES, 0).partition(b"\n")[0])
 
 
 def _record(line: bytes) -> Line | None:

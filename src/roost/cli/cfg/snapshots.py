@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from roost.api import typed
 from roost.cli.cfg.lexer import WrongArguments
 from roost.cli.cfg.session import Call, Command, Session
+from roost.cli.output import full_date
 from roost.errors import NotFound
 
 
@@ -12,8 +14,25 @@ def _listsnap(session: Session, call: Call) -> None:
     if call.as_json:
         session.say_json(snapshots=found)
         return
+    if "-v" in call.options:
+        for line in _taken(session, session.instance(call)):
+            session.say(line)
+        return
     for name in found:
         session.say(name)
+
+
+def _taken(session: Session, instance: str) -> list[str]:
+    """Each snapshot with the time since when it says what it says, and the user behind it."""
+    reply = session.store.call("History.Snapshots", fmri=instance)
+    found = typed.records(reply, "snapshots")
+    width = max((len(typed.text(each, "name")) for each in found), default=0)
+    lines = []
+    for each in found:
+        time_s = typed.number(each, "time")
+        when = full_date(time_s) if time_s else "-"
+        lines.append(f"{typed.text(each, 'name'):<{width}}  {when:<24}  {typed.text(each, 'user')}")
+    return [line.rstrip() for line in lines]
 
 
 def _known(session: Session, call: Call, name: str) -> str:
@@ -41,7 +60,7 @@ def _revert(session: Session, call: Call) -> None:
 
 
 COMMANDS = (
-    Command("listsnap", "snapshots of the instance", _listsnap, words=("--json",)),
+    Command("listsnap [-v]", "snapshots of the instance", _listsnap, flags="v", words=("--json",)),
     Command(
         "selectsnap [NAME]", "look at a snapshot; without NAME at the present", _selectsnap, (0, 1)
     ),
