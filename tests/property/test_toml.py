@@ -19,7 +19,7 @@ from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
 from roost.model.properties import Property, PropertyGroup, PropertyType
 from tests.property.bundles import bundles
 
-CALM = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+CALM = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 NAME = "test.toml"
 E = TypeVar("E", ServiceBundle, InstanceBundle)
@@ -31,7 +31,8 @@ def is_of_bytes(text: str) -> bool:
     return raw.decode(errors="surrogateescape") == text
 
 
-ANY_TEXT = st.text(
+TRAPS = ["\\n", "\\t", '"', '"""', "\\", "\n", "\t", " ", "  ", "a" * 30, "'", "\udcff", "\\u0041"]
+ANY_TEXT = st.lists(st.sampled_from(TRAPS), max_size=5).map("".join) | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0")
     | st.sampled_from("\udc80\udcff\"'\\\n\t\r\x7f#= "),
     max_size=10,

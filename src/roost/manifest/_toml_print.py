@@ -86,6 +86,8 @@ def _statement(value: object, used: int) -> str:
     shown = _inline(value)
     if used + len(shown) <= WIDTH:
         return shown
+    if isinstance(value, str) and " " in value and value.isprintable() and value[0] != " ":
+        return _folded(value)
     if isinstance(value, list):
         members = "".join(f"{_INDENT}{_inline(member)},\n" for member in value)
         return f"[\n{members}]"
@@ -122,13 +124,14 @@ def _basic(text: str) -> str:
     return f'"{_escaped(text)}"'
 
 
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPES.get(char) or _printed(char) for char in text)
+def _escaped(text: str, but: str = "") -> str:
+    return "".join(char if char in but else _ESCAPES.get(char) or _printed(char) for char in text)
 
 
 def _printed(char: str) -> str:
     if char.isprintable():
         return char
+    char.encode()  # half a character has no escape
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
@@ -139,8 +142,22 @@ def _is_paragraph(text: str) -> bool:
 
 
 def _paragraph(text: str) -> str:
-    lines = [_escaped(line).replace('\\"', '"').replace("\\t", "\t") for line in text.split("\n")]
-    shown = "\n".join(lines).replace('""', '"\\"')
-    if shown.endswith('"'):
-        shown = shown[:-1] + '\\"'
-    return f'"""\n{shown}"""'
+    """A text of several lines, as it stands."""
+    return f'"""\n{_between_quotes(text)}"""'
+
+
+def _folded(text: str) -> str:
+    """A long line, broken after blanks; a backslash takes the break out again."""
+    lines = [""]
+    for word in re.findall(r"[^ ]+ *", _between_quotes(text)):
+        if lines[-1] and len(_INDENT) + len(lines[-1]) + len(word) > WIDTH:
+            lines.append("")
+        lines[-1] += word
+    return '"""\\\n' + "\\\n".join(f"{_INDENT}{line}" for line in lines) + '"""'
+
+
+def _between_quotes(text: str) -> str:
+    """The text escaped for a string that may have several lines."""
+    body = text.removesuffix('"')
+    shown = _escaped(body, but='"\t\n').replace('""', '"\\"')
+    return shown if body == text else shown + '\\"'

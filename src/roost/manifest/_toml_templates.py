@@ -33,7 +33,7 @@ from roost.manifest._toml_values import (
     unknown_key,
     whole,
 )
-from roost.manifest._toml_write_values import number_value
+from roost.manifest._toml_write_values import is_utf8, number_value
 from roost.manifest._toml_write_values import text as text_value
 from roost.model.properties import MAX_COUNT, PropertyGroup
 
@@ -272,7 +272,8 @@ def _text_or_page(group: PropertyGroup) -> Fragment:
     node = page_node(group)
     page: object = dict(node.attributes)
     short = f"{node.get('title')}({node.get('section')})"
-    if node.tag == "manpage" and "manpath" not in node.attributes and _PAGE.fullmatch(short):
+    is_short = _PAGE.fullmatch(short) and is_utf8(short)
+    if node.tag == "manpage" and "manpath" not in node.attributes and is_short:
         page = short
     elif isinstance(page, dict):
         page = {name: text_value(value) for name, value in page.items()}

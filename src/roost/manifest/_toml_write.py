@@ -20,7 +20,13 @@ from roost.manifest._toml_print import Holder, Path, Section, Short, print_table
 from roost.manifest._toml_read import JOINED, Entity, default_name
 from roost.manifest._toml_source import Place
 from roost.manifest._toml_templates import template_fragments
-from roost.manifest._toml_write_values import dependency_value, dependent_value, group_table, text
+from roost.manifest._toml_write_values import (
+    dependency_value,
+    dependent_value,
+    group_table,
+    is_utf8,
+    text,
+)
 from roost.manifest._validate import Problems
 from roost.model.bundle import Bundle, BundleType, InstanceBundle, ServiceBundle
 from roost.model.properties import PropertyGroup, PropertyType
@@ -198,7 +204,7 @@ class _Writer:
             yield from self._method(group)
         elif group.type == "dependency":
             yield {"needs": Section({group.name: dependency_value(group)})}
-        elif group.type == NOTIFY_PARAMS:
+        elif group.type == NOTIFY_PARAMS and is_utf8(group.value("event")):
             yield _notification(group)
         if group.name in words.METHODS or not words.word_meant(group.name):
             table = self._group_table(group, self._known(group))

@@ -116,14 +116,15 @@ def _pairs(prop: Property) -> object:
     table: dict[str, object] = {}
     for value in prop.values:
         name, has_text, content = value.partition("=")
-        if not has_text or not name or name in table or not _is_utf8(name):
+        if not has_text or not name or name in table or not is_utf8(name):
             return [text(found) for found in prop.values]
         is_number = prop.name == "limits" and _WHOLE.fullmatch(content)
         table[name] = int(content) if is_number else text(content)
     return Short(table) if table else []
 
 
-def _is_utf8(value: str) -> bool:
+def is_utf8(value: str) -> bool:
+    """Can it be a key?"""
     return isinstance(text(value), str)
 
 
@@ -176,7 +177,7 @@ def dependency_value(group: PropertyGroup) -> object:
         table["restart_on"] = group.value("restart_on")
     paths = [value.startswith("file:") for value in entities]
     if group.value("type") != ("path" if paths and all(paths) else "service"):
-        table["type"] = group.value("type")
+        table["type"] = text(group.value("type"))
     rest = [prop for name, prop in group.properties.items() if name not in _OWN]
     return _shortened(table, rest, words.DEPENDENCY_WORDS)
 

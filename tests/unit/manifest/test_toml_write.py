@@ -247,6 +247,7 @@ def test_what_each_group_becomes(group: PropertyGroup, text: str) -> None:
         (astring("p", 'a"b', "a\\b", "a'\"b"), """p = ['a"b', 'a\\b', "a'\\"b"]"""),
         (astring("p", "\x01\x7f\U000e0001"), 'p = "\\u0001\\u007f\\U000e0001"'),
         (astring("p", "ä€"), 'p = "ä€"'),
+        (astring("p", "a\n\\n\\t\t"), 'p = """\na\n\\\\n\\\\t\t"""'),
         (astring("p", "a\nb "), 'p = """\na\nb """'),
         (astring("p", "a \nb"), 'p = "a \\nb"'),
         (astring("p", 'a\n"""\\"'), 'p = """\na\n"\\""\\\\\\""""'),
@@ -266,6 +267,14 @@ def test_what_each_group_becomes(group: PropertyGroup, text: str) -> None:
 )  # fmt: skip
 def test_what_each_value_becomes(prop: Property, text: str) -> None:
     assert of_groups(make_group("g", "application", [prop])).partition("]\n")[2] == text
+
+
+def test_a_long_line_is_broken_after_blanks() -> None:
+    value = astring("p", "word \\t  " * 9 + 'x""" ""')
+    broken = r'''p = """\
+    word \\t  word \\t  word \\t  word \\t  word \\t  word \\t  word \\t  word \
+    \\t  word \\t  x"\"" "\""""'''
+    assert of_groups(make_group("g", "application", [value])).partition("]\n")[2] == broken
 
 
 @pytest.mark.parametrize(
