@@ -114,6 +114,7 @@ def boot(tmp_path: Path) -> Iterator[Callable[[], Daemon]]:
             daemon.kill()
 
 
+@pytest.mark.timeout(600)  # 300 starts, also on a busy machine
 def test_acknowledged_changes_survive_kill_9(boot: Callable[[], Daemon]) -> None:
     chance = random.Random(20261123)
     daemon = boot()
