@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from functools import cache
 
 _DAY_S = 24 * 3600
 _YEAR_S = 360 * _DAY_S
@@ -44,15 +45,21 @@ def localised(texts: Mapping[str, str]) -> str:
         (found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))),
         "C",
     )
+    for name in _names_of(wanted):
+        if name in texts:
+            return plain(texts[name])
+    return ""
+
+
+@cache
+def _names_of(wanted: str) -> tuple[str, ...]:
+    """The names of properties for a locale, the best first."""
     head, _, rest = wanted.partition(".")
     modified = head + rest[len(rest.partition("@")[0]) :]  # de_DE.UTF-8@euro: de_DE@euro
     territory = head.partition("@")[0]
-    for locale in (wanted, modified, territory, territory.partition("_")[0], "C"):
-        for spelling in (locale, locale.replace("_", "-")):
-            for name in (spelling, _as_name(spelling)):
-                if name in texts:
-                    return plain(texts[name])
-    return ""
+    locales = (wanted, modified, territory, territory.partition("_")[0], "C")
+    spellings = (text for locale in locales for text in (locale, locale.replace("_", "-")))
+    return tuple(dict.fromkeys(name for text in spellings for name in (text, _as_name(text))))
 
 
 def _as_name(locale: str) -> str:
