@@ -50,7 +50,7 @@ def test_options_come_from_the_tables() -> None:
         ("FMRI | PATTERN...", ("fmri",)),
         ("{maintenance | degraded} FMRI | PATTERN...", ("maintenance degraded", "fmri")),
         ("{all | none | MILESTONE}", ("all none",)),
-        ("[-V] [--changed] PATH ...", ("file",)),
+        ("[-V] [-p FILE] [--standard] [PATH ...]", ("file",)),
         ("[-a] SERVICE [> FILE]", ("entity",)),
         ("[-a] [> FILE]", ()),
         ("[-i | -s] [-m METHOD] NAME VALUE", ()),
