@@ -353,7 +353,7 @@ def test_manifests_at_start(root: Path) -> None:
     daemon.wait_state(ALPHA, "online")
     log = daemon.log("svc:/system/early-manifest-import:default")
     for name in ("a-broken", "b-binary", "c-fifo", "e-dangling"):
-        assert f"cannot import {place}/{name}.xml: " in log
+        assert f"cannot import {place}/{name}.xml:" in log
     stopped_clean(daemon)
 
 
