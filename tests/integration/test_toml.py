@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from roost.manifest._toml_source import MAX_KEYS
 from tests.integration.daemon import Daemon
 
 TICKER = """\
@@ -112,3 +115,39 @@ def test_profiles_and_archives(daemon: Daemon, tmp_path: Path) -> None:
     assert archive.read_text().startswith('type = "archive"\nname = "archive"\n')
     daemon.run("svccfg", "restore", archive)
     assert daemon.run("svccfg", "archive", "-a", "--format", "toml") == archive.read_text()
+
+
+MEASURE = """
+import resource, sys
+from roost.manifest import find_problems
+find_problems(sys.stdin.buffer.read(), "x.toml")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+HOSTILE = {
+    "services": b"".join(b"service.a%d={}\n" % n for n in range(MAX_KEYS)),
+    "instances": b"[service.x.instance]\n" + b"".join(b"a%d={}\n" % n for n in range(MAX_KEYS - 3)),
+    "methods": b"".join(b"service.a%d.start=''\n" % n for n in range(MAX_KEYS // 2)),
+    "values": b"[service.x.g]\na=[" + b"1," * (MAX_KEYS - 5) + b"]",
+    "mistakes": b"[service.x]\n" + b"".join(b"w%d=1\n" % n for n in range(MAX_KEYS - 3)),
+    "keys": b"".join(b"a%d=1\n" % n for n in range(10**6 // 9)),
+    "brackets": b"a=" + b"[" * 10**6,
+    "tables": b"a=" + b"{a=" * 333_333,
+    "dots": b"a" + b".a" * 500_000,
+    "arrays": b"a=[" + b"[]," * 333_333 + b"]",
+    "quotes": b'a="""' + b'\\"' * 500_000,
+    "digits": b"a=1." + b"9" * 10**6,
+    "string": b"[service.x.g]\na='" + b"x" * 10**6 + b"'",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_megabyte_of_anything_costs_little_memory(kind: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        input=HOSTILE[kind],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert int(done.stdout) < 200

@@ -19,7 +19,7 @@ from roost.manifest._source import Fault, Node, fault_at
 
 MAX_BYTES = 4 * 2**20
 """Bound on a document: TOML says in a third of the room what XML says."""
-MAX_KEYS = 60_000
+MAX_KEYS = 40_000
 """Bound on keys and members of arrays; each may stand for several elements."""
 MAX_WORD = 1000
 """Characters of a number, or of a key without quotes: tomllib's pattern for numbers is costly."""
