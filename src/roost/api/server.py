@@ -10,7 +10,8 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from roost import __version__
@@ -41,8 +42,10 @@ def _ignore_bug(_method: str, _problem: BaseException) -> None:
 class Server:
     """Listens on ``path`` and hands calls to ``handlers`` (by full method name).
 
-    ``on_bug`` hears of each exception that is no answer to a client's mistake. With
-    ``check_replies`` answers are checked against the interface too (for tests).
+    ``on_bug`` hears of each exception that is no answer to a client's mistake. Calls of the
+    methods in ``slow`` (full names) wait in a line of their own, of which each turn of the loop
+    takes one: so who only asks never waits for a crowd of those who change something.
+    With ``check_replies`` answers are checked against the interface too (for tests).
     Raises `SystemCallFailed` if the socket cannot be made.
     """
 
@@ -53,6 +56,7 @@ class Server:
         handlers: Mapping[str, Handler],
         *,
         on_bug: Callable[[str, BaseException], None] = _ignore_bug,
+        slow: Collection[str] = (),
         interfaces: Mapping[str, Interface] | None = None,
         check_replies: bool = False,
     ) -> None:
@@ -61,6 +65,9 @@ class Server:
         self._on_bug = on_bug
         self._interfaces = packaged_interfaces() if interfaces is None else interfaces
         self._check_replies = check_replies
+        self._slow = frozenset(slow)
+        self._line: deque[Call] = deque()
+        """Calls of slow methods, in the order they came."""
         self._handlers: dict[str, Handler] = {
             SERVICE + "GetInfo": self._get_info,
             SERVICE + "GetInterfaceDescription": self._get_description,
@@ -117,6 +124,21 @@ class Server:
             self._loop.set_reader(self._socket.fileno(), self._accept)
 
     def _dispatch(self, call: Call) -> None:
+        if call.method not in self._slow:
+            self._carry_out(call)
+            return
+        self._line.append(call)
+        if len(self._line) == 1:
+            self._loop.call_soon(self._next_in_line)
+
+    def _next_in_line(self) -> None:
+        call = self._line.popleft()
+        if self._line:
+            self._loop.call_soon(self._next_in_line)
+        if not call.closed:  # the caller may have gone meanwhile
+            self._carry_out(call)
+
+    def _carry_out(self, call: Call) -> None:
         try:
             handler = self._handler_of(call)
             if self._check_replies:

@@ -24,6 +24,7 @@ from roost.daemon.layers_api import LayersApi
 from roost.daemon.manager import Manager
 from roost.daemon.manager_api import ManagerApi
 from roost.daemon.repository_api import RepositoryApi
+from roost.daemon.rights import READS
 from roost.errors import RoostError, UsageError, printable
 from roost.layout import Layout, PrivateLayout, chosen_layout
 from roost.loop import Loop
@@ -85,7 +86,7 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
     backups = Backups(loop, repository, journal)
     followed = backups.after_imports(manager.rights.audited(handlers))
     told = recorded(repository.history, followed)
-    server = Server(loop, layout.socket, told, on_bug=journal.bug)
+    server = Server(loop, layout.socket, told, on_bug=journal.bug, slow=told.keys() - READS)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(number, manager.shut_down)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

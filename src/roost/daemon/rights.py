@@ -33,6 +33,26 @@ from roost.model.properties import Groups, PropertyGroup, PropertyType
 from roost.repository.history import user_name
 from roost.repository.port import Change, ChangeOp, RepositoryPort
 
+READS = frozenset(
+    (
+        *(
+            f"io.roost.Manager.{name}"
+            for name in (
+                *("Dependencies", "Dependents", "Explain", "List", "Preview", "Processes"),
+                *("Resolve", "Status", "Subscribe", "Watch"),
+            )
+        ),
+        *(
+            f"io.roost.Repository.{name}"
+            for name in (
+                *("Export", "Find", "Groups", "ImportedFiles", "Instances", "Layers"),
+                *("Services", "Snapshots", "WaitGroup"),
+            )
+        ),
+        *(f"io.roost.History.{name}" for name in ("Read", "Snapshots")),
+    )
+)
+"""The methods that everybody may call. Whatever is not here changes something."""
 _MAX_NAMED = 8
 _MAX_LINE = 400
 """Characters of a caller's making that a line of the log takes."""

@@ -32,6 +32,7 @@ class Bench:
         self.bugs: list[tuple[str, BaseException]] = []
         self.calls: list[Call] = []
         self.gone: list[str] = []
+        self.acts: list[str] = []
         self.server = Server(
             self.loop,
             path,
@@ -41,9 +42,11 @@ class Bench:
                 "io.roost.Manager.Subscribe": self._subscribe,
                 "io.roost.Manager.Dependents": self._fail,
                 "io.roost.Manager.Processes": self._bug,
+                "io.roost.Manager.Act": self._act,
                 "io.roost.Manager.Shutdown": lambda _call: {"waiting": {1}},
             },
             on_bug=lambda method, problem: self.bugs.append((method, problem)),
+            slow=["io.roost.Manager.Act"],
         )
 
     def close(self) -> None:
@@ -52,6 +55,10 @@ class Bench:
 
     def _resolve(self, call: Call) -> Message:
         return {"matches": [], "echo": call.parameters["patterns"], "uid": call.peer.uid}
+
+    def _act(self, call: Call) -> Message:
+        self.acts.append(str(call.parameters["fmri"]))
+        return {"notes": []}
 
     def _later(self, call: Call) -> None:
         self.calls.append(call)
@@ -145,6 +152,7 @@ def talker(bench: Bench) -> Iterator[Talker]:
 RESOLVE = "io.roost.Manager.Resolve"
 STATUS = "io.roost.Manager.Status"
 SUBSCRIBE = "io.roost.Manager.Subscribe"
+ACT = "io.roost.Manager.Act"
 
 
 def echo(text: str) -> Message:
@@ -194,6 +202,42 @@ def test_calls_are_answered_in_order_though_the_first_takes_longer(
     bench.calls[0].fail(NotFound("x"))
     assert talker.ask(RESOLVE, echo("third"))["parameters"]["echo"] == ["third"]
     assert bench.gone == []
+
+
+def test_who_asks_does_not_wait_for_a_crowd_of_those_who_change(bench: Bench) -> None:
+    crowd = [Talker(bench) for _ in range(10)]
+    asking = Talker(bench)
+    bench.until(lambda: bench.server.connections == 11)
+    for number, one in enumerate(crowd):
+        one.call(ACT, {"fmri": str(number), "action": "refresh"})
+    asking.call(RESOLVE, echo("asked last"))
+    assert asking.answer()["parameters"]["echo"] == ["asked last"]
+    assert len(bench.acts) <= 1
+    assert [one.answer() for one in crowd] == [{"parameters": {"notes": []}}] * 10
+    assert bench.acts == [str(number) for number in range(10)]
+
+
+def test_one_who_goes_away_in_the_line_is_passed_over(bench: Bench, talker: Talker) -> None:
+    gone = Talker(bench)
+    for number, one in enumerate((talker, gone)):
+        one.call(ACT, {"fmri": str(number), "action": "refresh"})
+    bench.loop.turn(0.01)  # both are in the line now
+    gone.close()
+    assert talker.answer() == {"parameters": {"notes": []}}
+    bench.until(lambda: bench.server.connections == 1)
+    assert talker.ask(ACT, {"fmri": "2", "action": "refresh"}) == {"parameters": {"notes": []}}
+    assert bench.acts[0] == "0"
+    assert bench.acts[-1] == "2"
+
+
+def test_a_call_behind_a_change_on_one_connection_waits_for_it(
+    bench: Bench, talker: Talker
+) -> None:
+    talker.call(ACT, {"fmri": "x", "action": "refresh"})
+    talker.call(RESOLVE, echo("after"))
+    assert talker.answer() == {"parameters": {"notes": []}}
+    assert bench.acts == ["x"]
+    assert talker.answer()["parameters"]["echo"] == ["after"]
 
 
 def test_a_later_failure(bench: Bench, talker: Talker) -> None:
