@@ -152,6 +152,18 @@ class ManifestError(RequestError):
 
     code = "ManifestError"
 
+    @property
+    def message(self) -> str:
+        """The line for people; a file that ``what`` ends with and ``why`` begins with is in it
+        once.
+        """
+        for at in (at for at, character in enumerate(self.what) if character == " "):
+            file = self.what[at + 1 :]
+            if self.why.startswith(f"{file}:"):
+                why = self.why.removeprefix(file)
+                return f"cannot {printable(self.what)}{printable(why, with_lists=True)}"
+        return super().message
+
 
 class NotAllowed(RequestError):
     """The caller lacks the right to do this."""

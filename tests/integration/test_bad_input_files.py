@@ -115,13 +115,13 @@ def test_a_broken_bundle(root: Path, tmp_path: Path, kind: str) -> None:
     content = BROKEN_BUNDLES[kind]
     file = tmp_path / "broken.xml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    outcome = call(root, f"svccfg import {file}").refused(1, f"cannot import {file}: ")
+    outcome = call(root, f"svccfg import {file}").refused(1, f"cannot import {file}:")
     assert len(outcome.err) < 2000
     assert archive(root) == before
     if len(content) < 1 << 20:
-        call(root, f"svccfg apply {file}").refused(1, f"cannot apply {file}: ")
+        call(root, f"svccfg apply {file}").refused(1, f"cannot apply {file}:")
         if kind != "an archive":
-            call(root, f"svccfg restore {file}").refused(1, f"cannot restore {file}: ")
+            call(root, f"svccfg restore {file}").refused(1, f"cannot restore {file}:")
             validation = call(root, f"svccfg validate {file}").clean(1)
             assert str(file) in validation.err
         assert archive(root) == before
@@ -176,7 +176,7 @@ def test_a_set_of_profiles_with_a_broken_one(root: Path, tmp_path: Path) -> None
     )
     broken = tmp_path / "broken.xml"
     broken.write_text("<service_bundle")
-    call(root, f"svccfg apply {good} {broken}").refused(1, f"cannot apply {broken}: ")
+    call(root, f"svccfg apply {good} {broken}").refused(1, f"cannot apply {broken}:")
     assert archive(root) == before
 
 

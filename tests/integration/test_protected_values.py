@@ -6,6 +6,7 @@ every mode; then all that was printed is searched, and every file that everybody
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import tempfile
@@ -231,8 +232,23 @@ def test_no_editor_is_shown_a_secret(daemon: Daemon, public: Path) -> None:
         BOB.run(daemon.root, f"svccfg -s {S} editprop").clean(0)
     finally:
         del os.environ["EDITOR"]
-    assert "secrets/key" in seen.read_text()
+    # No command that would wipe it, were its comment taken away.
+    assert "## secrets/key is protected" in seen.read_text()
+    assert "setprop secrets/key" not in seen.read_text()
     assert not _secrets_in(seen.read_text())
+
+
+def test_what_is_protected_does_not_look_empty(daemon: Daemon) -> None:
+    for command in ("listprop secrets/key", "listprop -l all secrets/key", "describe secrets/key"):
+        lines = BOB.run(daemon.root, f"svccfg -s {S} {command}").clean(0).out.splitlines()
+        assert lines
+        assert all(line.split()[0] == "secrets/key" for line in lines)
+        assert all(line.endswith("[protected]") for line in lines), lines
+    record = json.loads(BOB.run(daemon.root, f"svccfg -s {S} describe --json secrets/key").out)
+    (prop,) = record["groups"][0]["properties"]
+    assert (prop["values"], prop["protected"]) == ([], True)
+    shown = call(daemon.root, f"svccfg -s {S} describe --json secrets/key").out
+    assert not json.loads(shown)["groups"][0]["properties"][0]["protected"]
 
 
 def test_asking_for_all_is_refused(daemon: Daemon) -> None:

@@ -330,7 +330,7 @@ def test_a_bad_file_at_the_late_import(trees: Trees, boot: Callable[[], Daemon])
     assert "6 files could not be imported: " in told
     assert " and 3 more.\n" in told
     log = daemon.log(MANIFEST_IMPORT)
-    assert f"cannot apply {worse}: " in log
+    assert f"cannot apply {worse}:" in log
     assert str(profile) in log, "both files of the quarrel are named"
 
 

@@ -232,6 +232,55 @@ def test_snapshots(quotes: House) -> None:
     assert out == "config/port  count    1\n"
 
 
+def test_since_when_a_snapshot_says_what_it_says(quotes: House) -> None:
+    lines = quotes.ok("-s", "quotes:nightly", "listsnap -v").splitlines()
+    assert [line.split()[0] for line in lines] == ["initial", "last-import", "running"]
+    told = json.loads(quotes.ok("-s", "quotes:nightly", "listsnap -v --json"))["snapshots"]
+    assert [each["name"] for each in told] == ["initial", "last-import", "running"]
+    assert all(each["time"] > 0 and each["user"] for each in told)
+    names = json.loads(quotes.ok("-s", "quotes:nightly", "listsnap --json"))["snapshots"]
+    assert names == ["initial", "last-import", "running"]
+
+
+def test_what_cannot_be_written_as_xml_is_named(quotes: House) -> None:
+    quotes.ok("-s", "quotes", text='setprop config/greeting = "a\1b"\n')
+    why = "config/greeting of svc:/site/quotes holds a character that XML cannot hold"
+    for command, better in (
+        ("export quotes", "export --format toml quotes"),
+        ("archive", "archive --format toml"),
+        ("extract -l admin", "extract -l admin --format toml"),
+    ):
+        refusal = quotes.refused(command)
+        assert why in refusal
+        assert refusal.endswith(f"try: svccfg {better}\n")
+        assert r"a\u0001b" in quotes.ok(better)
+
+
+def test_what_to_type_names_the_root_that_was_given(quotes: House) -> None:
+    def hint(*words: str, text: str | None = None) -> str:
+        done = subprocess.run(
+            quotes.command(*words), input=text, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        return done.stderr.splitlines()[-1]
+
+    program = f"svccfg: try: svccfg -R {quotes.root}"
+    assert hint("-s", "nothing", "list") == f"{program} list"
+    assert hint("delcust") == f"{program} -s FMRI ..."
+    assert hint("-s", "quotes", "setprop config/new = a") == (
+        f"{program} -s svc:/site/quotes setprop config/new = astring: a"
+    )
+    assert hint("-s", "quotes", 'setprop config/new = "a b"') == (
+        f"{program} -s svc:/site/quotes setprop 'config/new = astring: \"a b\"'"
+    )
+    assert hint("nonsense") == f"{program} help"
+    assert hint("-s", "quotes", "setprop config/port = x") == f"{program} help setprop"
+    # In a dialogue or a file it is a subcommand.
+    assert hint(text="delcust\n") == "svccfg: try: select FMRI"
+    assert hint(text="nonsense\n") == "svccfg: try: help"
+    assert hint(text="select quotes\nsetprop config/port = x\n") == "svccfg: try: help setprop"
+
+
 def test_what_has_no_snapshot(quotes: House) -> None:
     assert "only instances have snapshots" in quotes.refused("-s", "quotes", "listsnap")
     assert "Not found." in quotes.refused("-s", "quotes:daily", "selectsnap nothing")

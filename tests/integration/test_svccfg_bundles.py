@@ -195,6 +195,55 @@ def test_archive_and_restore(quotes: House, tmp_path: Path) -> None:
     assert "svccfg restore" in quotes.refused("import", str(path))
 
 
+def test_what_was_restored_outlives_an_import(quotes: House, tmp_path: Path) -> None:
+    path = tmp_path / "archive.xml"
+    quotes.ok("-s", "quotes", "setprop config/port = 99")
+    quotes.ok("-s", "quotes:nightly", "setprop general/enabled = true")
+    quotes.ok(f"archive > {path}")
+    for undo in ("-s quotes delcust", "delete -f quotes"):
+        quotes.ok(*undo.split())
+        quotes.ok("restore", str(path))
+        manifest = tmp_path / "quotes.xml"
+        manifest.write_text(QUOTES.replace("8080", "8081"))
+        quotes.ok("import", str(manifest))
+        listed = quotes.ok("-s", "quotes", "listprop -l all config/port")
+        assert [line.split() for line in listed.splitlines()] == [
+            ["config/port", "count", "manifest", "8081"],
+            ["config/port", "count", "admin", "*", "99"],
+        ]
+        enabled = quotes.props("quotes:nightly", "general/enabled")
+        assert enabled.split()[-1] == "true"
+    # What is as the archive says is nobody's customization.
+    assert "greeting" not in quotes.ok("listcust")
+
+
+def test_an_archive_brings_back_instances_and_leaves_dependents_to_manifests(
+    quotes: House, tmp_path: Path
+) -> None:
+    path = tmp_path / "archive.xml"
+    manifest = tmp_path / "quotes.xml"
+    dependent = (
+        '<dependent name="after_quotes" grouping="optional_all" restart_on="none">'
+        '<service_fmri value="svc:/site/other"/></dependent>'
+    )
+    with_dependent = QUOTES.replace("  <exec_method", f"  {dependent}<exec_method", 1)
+    manifest.write_text(with_dependent)
+    quotes.ok("import", str(manifest))
+    quotes.ok(f"archive > {path}")
+    quotes.ok("delete -f quotes:daily")
+    quotes.ok("restore", str(path))
+    assert "false" in quotes.props("quotes:daily", "general/enabled")
+    quotes.ok("delete -f site/quotes")
+    assert "after_quotes" not in quotes.ok("-s", "site/other", "listpg")
+    quotes.ok("restore", str(path))
+    assert "after_quotes" in quotes.ok("-s", "site/other", "listpg")
+    manifest.write_text(QUOTES)
+    quotes.ok("import", str(manifest))
+    told = quotes.run("restore", str(path))
+    assert told.status == 0
+    assert "svc:/site/quotes: the dependent 'after_quotes' is left to its manifest" in told.err
+
+
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "manifests"
 SAMPLES = (
     "illumos-gate/usr/src/cmd/cron/cron.xml",

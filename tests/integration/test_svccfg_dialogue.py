@@ -32,7 +32,20 @@ def test_setenv_and_unsetenv(quotes: House) -> None:
     quotes.ok("-s", "quotes:daily", "unsetenv NEVER")
     assert "LANG=de" in quotes.props("quotes", "start/environment")
     assert "type application, not method" in quotes.refused("-s", "quotes", "setenv -m config A 1")
-    assert "there is no method" in quotes.refused("-s", "quotes", "setenv -m nothing A 1")
+    refusal = quotes.refused("-s", "quotes", "setenv -m nothing A 1")
+    assert "there is no method 'nothing'" in refusal
+    assert refusal.endswith("try: svccfg -s svc:/site/quotes listpg\n")
+    refusal = quotes.refused("-s", "quotes", "setenv -i A 1")
+    assert "svc:/site/quotes is a service; -i is for an instance, -s for its service" in refusal
+    for wrong in ("setenv A", "setenv A=1", "setenv -i -s A 1", "unsetenv", "setenv -x A 1"):
+        assert f"usage: {wrong.split()[0]} [-i" in quotes.refused("-s", "quotes:daily", wrong)
+
+
+def test_taking_away_a_variable_makes_no_context(quotes: House) -> None:
+    quotes.ok("-s", "quotes:daily", "unsetenv -i NEVER")
+    quotes.ok("-s", "quotes:daily", "unsetenv -s NEVER")
+    for fmri in ("quotes", "quotes:daily"):
+        assert quotes.ok("-s", fmri, "listpg method_context") == ""
 
 
 def test_editprop(quotes: House, tmp_path: Path) -> None:

@@ -111,6 +111,24 @@ def test_what_is_configured_by_hand_is_validated(house: House, tmp_path: Path) -
         assert problem in found
 
 
+def test_a_snapshot_is_validated(house: House, tmp_path: Path) -> None:
+    house.with_quotes(tmp_path)
+    house.ok("-s", "quotes:daily", "addpg log dependency")
+    house.ok("-s", "quotes:daily", "refresh")
+    house.ok("-s", "quotes:daily", "delpg log")
+    select = "select quotes:daily\n"
+    assert "'log/entities' is required" in house.refused(text=f"{select}validate\n")
+    assert "'log/entities'" in house.refused(text=f"{select}selectsnap running\nvalidate\n")
+    house.ok(text=f"{select}selectsnap initial\nvalidate\n")
+    house.ok("-s", "quotes:daily", "refresh")
+    assert house.ok("-v", "-s", "quotes:daily", "validate") == (
+        "svc:/site/quotes:daily is valid.\n"
+    )
+    # A service too, selected or named.
+    assert house.ok("-v", "-s", "quotes", "validate") == "svc:/site/quotes is valid.\n"
+    assert house.ok("-v", "validate", "quotes") == "svc:/site/quotes is valid.\n"
+
+
 def test_names_are_in_the_users_language(house: House, tmp_path: Path) -> None:
     path = tmp_path / "quotes.xml"
     path.write_text(with_template(port('<cardinality min="2" max="3"/>')))

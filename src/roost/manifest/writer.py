@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from roost.errors import ManifestError
@@ -22,7 +23,14 @@ def write_bundle(bundle: Bundle, *, notes: Notes | None = None) -> bytes:
     without ``enabled``.
     """
     wanted = normal_form(bundle)
-    return _checked(document(wanted, notes or {}), wanted, ".xml")
+    try:
+        return _checked(document(wanted, notes or {}), wanted, ".xml")
+    except ManifestError as problem:
+        place = _beyond_xml(wanted)
+        if place is None:
+            raise
+        why = f"{place} holds a character that XML cannot hold"
+        raise ManifestError(problem.what, why) from None
 
 
 def write_toml(bundle: Bundle, *, notes: Notes | None = None) -> bytes:
@@ -31,6 +39,23 @@ def write_toml(bundle: Bundle, *, notes: Notes | None = None) -> bytes:
 
     wanted = normal_form(bundle)
     return _checked(toml_document(wanted, notes or {}), wanted, ".toml")
+
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _beyond_xml(bundle: Bundle) -> str | None:
+    """The first property with a value that no XML document can hold."""
+    for service in bundle.services:
+        fmri = f"svc:/{service.name}"
+        entities = [(fmri, service.groups)]
+        entities += [(f"{fmri}:{one.name}", one.groups) for one in service.instances]
+        for entity, groups in entities:
+            for group in groups:
+                for prop in group.properties.values():
+                    if any(_NOT_XML.search(value) for value in prop.values):
+                        return f"{group.name}/{prop.name} of {entity}"
+    return None
 
 
 def _checked(data: bytes, wanted: Bundle, ending: str) -> bytes:

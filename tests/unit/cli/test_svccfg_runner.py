@@ -172,7 +172,7 @@ def test_help_names_every_command() -> None:
     for command in COMMANDS:
         assert command.usage in scene.out.getvalue()
         assert scene.run(f"help {command.name}") == 0
-    assert max(map(len, scene.out.getvalue().splitlines())) <= 100
+    assert max(map(len, scene.out.getvalue().splitlines())) <= 80
 
 
 def test_an_unknown_command_has_no_help() -> None:

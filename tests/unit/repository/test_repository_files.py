@@ -68,12 +68,12 @@ def test_a_bad_file_leaves_nothing_and_spares_the_others(repository: Repository)
     reports = repository.import_files(files)
     assert [each.error for each in reports] == [
         (
-            "cannot import /1.xml: /1.xml:1: svc:/z has a group dependents,"
+            "cannot import /1.xml:1: svc:/z has a group dependents,"
             " a name that the repository keeps"
         ),
         "cannot use the bundle: 'x' must be a string",
         None,
-        "cannot import /4.xml: /4.xml:1: it is of type profile, not manifest",
+        "cannot import /4.xml:1: it is of type profile, not manifest",
         (
             "cannot use 'no hash' as a value of type opaque:"
             " an opaque value is an even number of hexadecimal digits"

@@ -45,6 +45,7 @@ def read(session: Session, path: str, *wanted: BundleType, act: str) -> Bundle:
         bundle = read_bundle(path, root=session.root, note=session.note)
     except ManifestError as problem:
         problem.what = f"{act} {path}"
+        problem.hint = problem.hint or f"svccfg validate {quote(path)}"
         raise
     if bundle.type in wanted:
         return bundle
@@ -79,13 +80,13 @@ def store_bundle(
 def _validate(session: Session, call: Call) -> None:
     text = call.operand(0)
     if text is None:
-        _validate_instance(session, session.instance(call))
+        _validate_entity(session, session.entity(call), session.snapshot)
         return
     path = text.removeprefix("file://localhost").removeprefix("file:")
     if path != text or (not text.startswith("svc:") and _looks_like_file(path)):
         _validate_file(session, path)
         return
-    _validate_instance(session, session.resolve(text, "validate"))
+    _validate_entity(session, session.resolve(text, "validate"), None)
 
 
 def _validate_file(session: Session, path: str) -> None:
@@ -109,12 +110,15 @@ def _looks_like_file(text: str) -> bool:
     return text.endswith((".xml", ".toml")) or text.startswith((".", "/")) or os.path.isfile(text)
 
 
-def _validate_instance(session: Session, fmri: str) -> None:
-    """Check the configuration that the restarter has against all templates that count."""
+def _validate_entity(session: Session, fmri: str, snapshot: str | None) -> None:
+    """Check the configuration that the restarter has, or that a snapshot holds, against all
+    templates that count.
+    """
     store = session.store
+    view = store.view(fmri, "running") if snapshot is None else store.groups(fmri, snapshot)
     own = store.groups(fmri) if is_instance(fmri) else {}
     service = store.groups(service_of(fmri))
-    found = entity_problems(fmri, store.view(fmri, "running"), own, service, elsewhere(store))
+    found = entity_problems(fmri, view, own, service, elsewhere(store))
     for text in found:
         session.note(f"{fmri}: {text}")
     session.failed = bool(found)
@@ -139,7 +143,15 @@ def print_bundle(session: Session, call: Call, bundle: Bundle) -> None:
     write = writers.get(call.options.get(FORMAT, named))
     if write is None:
         raise WrongArguments(call.command.usage)
-    session.out.write(write(bundle).decode())
+    try:
+        text = write(bundle).decode()
+    except ManifestError as problem:
+        if write is write_bundle:
+            options = {**call.options, FORMAT: "toml"}
+            words = [word for option in options.items() for word in option if word]
+            problem.hint = " ".join([call.command.name, *words, *call.operands])
+        raise
+    session.out.write(text)
 
 
 def _export(session: Session, call: Call) -> None:

@@ -336,6 +336,7 @@ def _property_record(about: AboutProperty) -> dict[str, object]:
         "name": about.name,
         "type": about.type,
         "values": list(about.prop.values) if about.prop is not None else None,
+        "protected": about.prop is not None and about.prop.protected,
         **about.texts.record(),
     }
     if about.rule is not None:

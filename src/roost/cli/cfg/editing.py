@@ -29,6 +29,9 @@ def edit_text(fmri: str, groups: Iterable[PropertyGroup]) -> str:
             continue
         lines.append(f"## property group {group.name}, of type {group.type}\n")
         for prop in group.properties.values():
+            if prop.protected:
+                lines.append(f"## {group.name}/{prop.name} is protected: it cannot be read\n")
+                continue
             values = " ".join(shown_values(prop))
             shown = values if len(prop.values) == 1 else f"({values})"
             text = f"setprop {group.name}/{prop.name} = {prop.type.value}: {shown}"

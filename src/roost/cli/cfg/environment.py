@@ -13,6 +13,7 @@ from roost.model.properties import Property, PropertyGroup, PropertyType, parse_
 
 _CONTEXT = "method_context"
 _ENVIRONMENT = "environment"
+_NOT_AN_INSTANCE = "-i is for an instance, -s for its service"
 
 
 def _setenv(session: Session, call: Call) -> None:
@@ -31,6 +32,10 @@ def _change(session: Session, call: Call, name: str, line: str | None) -> None:
     if line is not None:
         line = parse_value(PropertyType.ASTRING, line)
     fmri, group = _place(session, call)
+    if group == _CONTEXT:
+        if line is None and not _has_context(session, fmri):
+            return
+        _make_context(session, fmri)
 
     def edit(present: PropertyGroup) -> Sequence[Change]:
         old = present.values(_ENVIRONMENT)
@@ -52,9 +57,9 @@ def _place(session: Session, call: Call) -> tuple[str, str]:
     if "-i" in call.options and "-s" in call.options:
         raise WrongArguments(call.command.usage)
     if "-i" in call.options or "-s" in call.options:
-        fmri = session.instance(call) if "-i" in call.options else service_of(selected)
+        of_instance = "-i" in call.options
+        fmri = session.instance(call, _NOT_AN_INSTANCE) if of_instance else service_of(selected)
         if method is None:
-            _make_context(session, fmri)
             return fmri, _CONTEXT
         places = [fmri]
     else:
@@ -69,7 +74,7 @@ def _place(session: Session, call: Call) -> tuple[str, str]:
     raise NotFound(
         f"{call.command.name} for {selected}",
         f"there is no method '{wanted[0]}'",
-        f"{call.command.name} -s ...",
+        "listpg",
     )
 
 
@@ -81,8 +86,12 @@ def _check_method(fmri: str, group: PropertyGroup) -> None:
         )
 
 
+def _has_context(session: Session, fmri: str) -> bool:
+    return _CONTEXT in session.store.groups(fmri, group=_CONTEXT)
+
+
 def _make_context(session: Session, fmri: str) -> None:
-    if _CONTEXT not in session.store.groups(fmri, group=_CONTEXT):
+    if not _has_context(session, fmri):
         session.store.call(
             "Repository.AddGroup", fmri=fmri, name=_CONTEXT, type="framework", persistent=True
         )

@@ -42,7 +42,7 @@ class Row:
             return "MASKED"
         if not said.name:
             return "NONPERSISTENT" if said.layer == _NO_LAYER else ""
-        prop = Property(said.name, property_type(said.type), said.values)
+        prop = Property(said.name, property_type(said.type), said.values, protected=said.protected)
         return " ".join(shown_values(prop))
 
 

@@ -95,7 +95,7 @@ class Lexer:
         """Say that no further line comes; `BadCommand` if the command is not whole."""
         if self.missing:
             why = f"the input ends before {self.missing}"
-            raise BadCommand("read the command", why, "svccfg help setprop")
+            raise BadCommand("read the command", why, "help setprop")
 
     def _take_token(self, text: str, at: int) -> int:
         sign = text[at]

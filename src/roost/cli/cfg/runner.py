@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from roost.cli.cfg.lexer import Kind, Lexer, Token, WrongArguments, lex
 from roost.cli.cfg.session import Call, Command, Session, refuse_snapshot, write_output
 from roost.cli.cfg.table import command_named, is_command
+from roost.cli.command import to_type
 from roost.errors import InternalError, RequestError, RoostError, printable
 
 
@@ -52,7 +53,7 @@ def _guarded(
         run(session, tokens)
     except RoostError as problem:
         if not problem.hint and isinstance(problem, RequestError) and is_command(tokens[0].text):
-            problem.hint = f"svccfg help {tokens[0].text}"
+            problem.hint = f"help {tokens[0].text}"
         return report(session, problem, place, in_shell=in_shell)
     return 1 if session.failed else 0
 
@@ -64,9 +65,12 @@ def _for_shell(session: Session, hint: str) -> str:
         return hint
     if name == "select":
         return f"svccfg -s {rest} ..."
-    selected = f" -s {session.selection}" if session.selection is not None else ""
-    # Quoted as one word: svccfg joins its words again before it takes them apart.
-    return f"svccfg{selected} {name}{' ' + shlex.quote(rest) if rest else ''}"
+    selected = f" -s {session.selection}" if session.selection and name != "help" else ""
+    # svccfg joins its words again before it takes them apart: blanks alone need no quotes.
+    joined = rest.replace(" ", "")
+    if joined and shlex.quote(joined) != joined:
+        rest = shlex.quote(rest)
+    return f"svccfg{selected} {name} {rest}".rstrip(" ")
 
 
 def run(session: Session, tokens: Sequence[Token]) -> None:
@@ -98,7 +102,7 @@ def report(session: Session, problem: RoostError, place: str, *, in_shell: bool 
     session.note(f"{where}{problem.message}")
     if problem.hint and not isinstance(problem, WrongArguments):
         hint = _for_shell(session, problem.hint) if in_shell else problem.hint
-        session.note(f"try: {printable(hint)}")
+        session.note(f"try: {printable(to_type(hint))}")
     if isinstance(problem, InternalError):
         session.note("this is a bug in roost; the log of svc.startd has its trace")
     return problem.exit_status

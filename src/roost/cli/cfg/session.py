@@ -154,17 +154,17 @@ class Session:
         """The selected service or instance; `InvalidState` if none is."""
         if self.selection is None:
             raise InvalidState(
-                call.command.name, "no service or instance is selected", "svccfg -s FMRI ..."
+                call.command.name, "no service or instance is selected", "select FMRI"
             )
         return self.selection
 
-    def instance(self, call: Call) -> str:
-        """The selected instance; `InvalidState` if none is."""
+    def instance(self, call: Call, why: str = "only instances have snapshots") -> str:
+        """The selected instance; `InvalidState` if none is, where ``why`` tells what for."""
         fmri = self.entity(call)
         if not is_instance(fmri):
             raise InvalidState(
                 call.command.name,
-                f"{fmri} is a service; only instances have snapshots",
+                f"{fmri} is a service; {why}",
                 f"select {self._some_instance(fmri)}",
             )
         return fmri

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from roost.api import typed
 from roost.cli.cfg.lexer import WrongArguments
 from roost.cli.cfg.session import Call, Command, Session
@@ -10,22 +13,26 @@ from roost.errors import NotFound
 
 
 def _listsnap(session: Session, call: Call) -> None:
-    found = session.store.snapshots(session.instance(call))
-    if call.as_json:
-        session.say_json(snapshots=found)
-        return
+    instance = session.instance(call)
     if "-v" in call.options:
-        for line in _taken(session, session.instance(call)):
-            session.say(line)
+        reply = session.store.call("History.Snapshots", fmri=instance)
+        found = typed.records(reply, "snapshots")
+        if call.as_json:
+            session.say_json(snapshots=found)
+        else:
+            for line in _lines(found):
+                session.say(line)
         return
-    for name in found:
+    names = session.store.snapshots(instance)
+    if call.as_json:
+        session.say_json(snapshots=names)
+        return
+    for name in names:
         session.say(name)
 
 
-def _taken(session: Session, instance: str) -> list[str]:
+def _lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
     """Each snapshot with the time since when it says what it says, and the user behind it."""
-    reply = session.store.call("History.Snapshots", fmri=instance)
-    found = typed.records(reply, "snapshots")
     width = max((len(typed.text(each, "name")) for each in found), default=0)
     lines = []
     for each in found:

@@ -23,7 +23,9 @@ from roost.cli.cfg import (
 from roost.cli.cfg.lexer import BadCommand, WrongArguments
 from roost.cli.cfg.session import Call, Command, Session
 
-_HELP_COLUMN = 32
+_HELP_COLUMN = 24
+_LINE = 80
+"""Columns of a terminal."""
 
 
 def _help(session: Session, call: Call) -> None:
@@ -34,10 +36,9 @@ def _help(session: Session, call: Call) -> None:
         session.say(command.summary)
         return
     for command in COMMANDS:
-        if len(command.usage) < _HELP_COLUMN:
-            session.say(f"{command.usage:<{_HELP_COLUMN}}{command.summary}")
-        else:
-            session.say(f"{command.usage}\n{'':<{_HELP_COLUMN}}{command.summary}")
+        line = f"{command.usage:<{_HELP_COLUMN - 2}}  {command.summary}"
+        fits = len(command.usage) < _HELP_COLUMN - 1 and len(line) <= _LINE
+        session.say(line if fits else f"{command.usage}\n        {command.summary}")
 
 
 def _set(session: Session, call: Call) -> None:
@@ -103,5 +104,5 @@ def command_named(name: str) -> Command:
     """The subcommand with this name, given in full; `BadCommand` if there is none."""
     command = _BY_NAME.get(name)
     if command is None:
-        raise BadCommand(f"run '{name}'", "svccfg has no such subcommand", "svccfg help")
+        raise BadCommand(f"run '{name}'", "svccfg has no such subcommand", "help")
     return command

@@ -161,7 +161,11 @@ def _literal(found: re.Match[str]) -> str:
 
 
 def shown_values(prop: Property) -> list[str]:
-    """Each value as listprop prints it: so that setprop reads the same value again."""
+    """Each value as listprop prints it: so that setprop reads the same value again. One word
+    stands for values that are protected.
+    """
+    if prop.protected:
+        return [WITHHELD]
     if prop.type not in STRING_TYPES:
         return list(prop.values)
     several = len(prop.values) > 1
