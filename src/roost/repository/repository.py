@@ -1,7 +1,7 @@
 """`Repository`: the configuration store as the daemon sees it.
 
 Two files: the persistent store, where every change is durable when the call returns, and the
-volatile one, which only a reboot empties. Each changing method is one transaction of one of
+volatile one, which svc.startd empties at its start. Each changing method is one transaction of one of
 them. Where an entity goes away its volatile groups go after the commit; what a failure
 leaves of them is out of sight, and is swept at the next opening.
 
