@@ -155,6 +155,7 @@ def bundle(directory: Path, name: str, services: str) -> Path:
 def filled(disk: SmallDisk, tmp_path: Path) -> DaemonOnDisk:
     """A daemon with services, on a disk so full that not the smallest change has room."""
     daemon = DaemonOnDisk(disk, tmp_path / "console")
+    daemon.settled()
     talker = service("site/talker", "sh -c 'echo hello; exit 0'", ":true", duration="transient")
     call(disk.root, ["svccfg", "import", bundle(tmp_path, "t", SERVICES + talker)]).clean(0)
     for fmri in (ALPHA, TALKER):
