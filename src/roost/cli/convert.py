@@ -57,7 +57,8 @@ SYNTAX = Syntax(
     ("[--to FORMAT] [-o PATH] [--name SERVICE] [--instance NAME] [--strict] [--json] FILE...",),
     (_TO, _OUTPUT, _NAME, _INSTANCE, _STRICT, JSON, *HELP),
     "Each line that cannot be carried over becomes a comment above its service.\n"
-    "Files are known by their name: NAME.service and the like, Procfile, NAME.conf.",
+    "Files are known by their name: NAME.service and the like, Procfile; else by sections of\n"
+    "supervisord.conf.",
 )
 
 

@@ -217,16 +217,18 @@ def _help(arguments: list[str]) -> int:
 _SUBCOMMANDS = {
     command.name: command
     for command in (
-        _Subcommand("run", "Run svc.startd in the foreground", _run),
-        _Subcommand("unlock", "Hand a passphrase to a service that waits for one", _unlock),
-        _Subcommand("storage", "Make and check the files of sealed storage", _storage),
-        _Subcommand("convert", "Take services over from systemd, Supervisor", _convert),
-        _Subcommand("status", "Tell how svc.startd is", _status),
-        _Subcommand("history", "Tell who changed what, and which states services had", _history),
-        _Subcommand("shutdown", "Stop everything in order", _shutdown),
-        _Subcommand("completion", "Print a script that completes commands in a shell", _completion),
-        _Subcommand("version", "Print the version", _version),
-        _Subcommand("help", "Print this help, or that of a subcommand", _help),
+        _Subcommand("run", "run svc.startd in the foreground", _run),
+        _Subcommand("unlock", "hand a passphrase to a service that waits for one", _unlock),
+        _Subcommand("storage", "make and check the files of sealed storage", _storage),
+        _Subcommand(
+            "convert", "take services over from systemd, Supervisor or a Procfile", _convert
+        ),
+        _Subcommand("status", "tell how svc.startd is", _status),
+        _Subcommand("history", "tell who changed what, and which states services had", _history),
+        _Subcommand("shutdown", "stop everything in order", _shutdown),
+        _Subcommand("completion", "print a script that completes commands in a shell", _completion),
+        _Subcommand("version", "print the version", _version),
+        _Subcommand("help", "print this help, or that of a subcommand", _help),
     )
 }
 
@@ -238,8 +240,9 @@ SYNTAX = Syntax(
     ("[-R DIR] SUBCOMMAND [OPTION]... [OPERAND]...",),
     (ROOT, Option("--version", "print the version"), *HELP),
     "Subcommands:\n"
-    + "\n".join(f"  {command.name:<10} {command.help.lower()}" for command in _SUBCOMMANDS.values())
-    + "\n\nServices are seen and changed with svcs, svcadm, svccfg and svcprop.",
+    + "\n".join(f"  {command.name:<10}  {command.help}" for command in _SUBCOMMANDS.values())
+    + "\n\nServices are seen and changed with svcs, svcadm, svccfg and svcprop, and described\n"
+    "with svcbundle.",
 )
 
 
