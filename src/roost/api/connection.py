@@ -3,7 +3,8 @@
 A connection never blocks and never grows without bound. While a call is unanswered, or the
 client does not read its replies, no further call of it is begun; what it sends meanwhile is
 kept up to one message's length. A client that leaves the replies of a stream unread is
-dropped: it finds an error as its last message.
+dropped: it finds an error as its last message. Who is not trusted begins a call only when it
+is its user's turn, and sends long messages only if it has a use for them (`Terms`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from roost.api import typed
+from roost.api.turns import Take
 from roost.api.wire import (
     MAX_MESSAGE_BYTES,
     Decoder,
@@ -27,6 +29,9 @@ from roost.loop import Loop
 
 MAX_UNREAD_BYTES = 4 * 1024 * 1024
 """Replies that a slow client may leave unread before it is dropped."""
+
+MAX_SHORT_BYTES = 256 * 1024
+"""Who is not trusted may send longer messages only where its terms say so."""
 
 _READ_BYTES = 64 * 1024
 _CALLS_A_TURN = 16
@@ -144,6 +149,17 @@ Dispatch = Callable[[Call], None]
 """Begins a call, and answers it now or later; raises nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a connection is served whose user is not trusted."""
+
+    ask_turn: Callable[[Take], None]
+    may_send_long: Callable[[], bool]
+    """May it send messages longer than `MAX_SHORT_BYTES`? Asked when it does."""
+    has_grown: Callable[[], None]
+    """Called when a lot is kept for it, in or out."""
+
+
 class Connection:
     """The server's end of one client's connection."""
 
@@ -156,6 +172,7 @@ class Connection:
         on_closed: Callable[[Connection], None],
     ) -> None:
         self._loop = loop
+        self._terms: Terms | None = None
         self._socket = channel
         self._fd = channel.fileno()
         self._dispatch = dispatch
@@ -170,8 +187,20 @@ class Connection:
         self._is_ending = False
         self._is_closed = False
         self._wants_turn = False
+        self._is_paused = False
+        """Is nothing read until it is this connection's turn?"""
         channel.setblocking(False)
         loop.set_reader(self._fd, self._read)
+
+    def restrict(self, terms: Terms) -> None:
+        """Serve it on these terms: its user is not trusted. To be called before it is read."""
+        self._terms = terms
+        self._decoder = Decoder(MAX_SHORT_BYTES)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What is kept for the client: what it sent, and what it has not read."""
+        return self._decoder.waiting_bytes + self._unsent_bytes
 
     def send(self, data: bytes) -> None:
         """Send an encoded message, or keep it for when the client reads."""
@@ -184,6 +213,7 @@ class Connection:
             self._write()
         if self._unsent_bytes > MAX_UNREAD_BYTES and self._call is not None and self._call.more:
             self._drop_slow()
+        self._tell_growth()
 
     def finished(self, call: Call) -> None:
         """The call under way has its last reply; the next may begin."""
@@ -194,6 +224,15 @@ class Connection:
     def refuse(self, problem: RoostError) -> None:
         """Answer nothing more: send the problem, then close."""
         self.send(_error(problem))
+        self._end()
+
+    def drop(self, problem: RoostError) -> None:
+        """Forget what is kept for the client, tell it the problem if that can be, and close."""
+        self._decoder = Decoder()
+        was_cut = bool(self._unsent and self._first_sent)
+        self._forget_unsent()
+        if not was_cut:
+            self.send(_error(problem))
         self._end()
 
     def close(self) -> None:
@@ -227,19 +266,41 @@ class Connection:
                 self.close()
             return
         self._decoder.feed(data)
-        if self._is_busy() and self._decoder.waiting_bytes > MAX_MESSAGE_BYTES:
+        if self._decoder.waiting_bytes > self._decoder.max_bytes:
+            self._let_send_long()
+        if self._is_busy() and self._decoder.waiting_bytes > self._decoder.max_bytes:
             self._forget_unsent()
             self.close()
             return
+        self._tell_growth()
         self._take_calls()
+
+    def _let_send_long(self) -> None:
+        if self._terms is not None and self._terms.may_send_long():
+            self._decoder.max_bytes = MAX_MESSAGE_BYTES
+
+    def _tell_growth(self) -> None:
+        if self._terms is not None and self.kept_bytes > _READ_BYTES and not self._is_ending:
+            self._terms.has_grown()
 
     def _is_busy(self) -> bool:
         return self._call is not None or bool(self._unsent)
 
+    def _may_begin(self) -> bool:
+        return not (self._is_busy() or self._is_ending or self._is_closed)
+
     def _take_turn_soon(self) -> None:
-        if not self._wants_turn and not self._is_closed:
+        if self._wants_turn or self._is_closed:
+            return
+        if self._terms is None:
             self._wants_turn = True
             self._loop.call_soon(self._turn)
+        elif self._may_begin() and self._decoder.waiting_bytes:
+            self._wants_turn = True
+            self._terms.ask_turn(self._take_one)
+            if self._decoder.waiting_bytes >= _READ_BYTES:
+                self._loop.set_reader(self._fd, None)
+                self._is_paused = True
 
     def _turn(self) -> None:
         self._wants_turn = False
@@ -247,20 +308,39 @@ class Connection:
 
     def _take_calls(self) -> None:
         """Begin calls until one stays unanswered; others get their turn in between."""
+        if self._terms is not None:
+            self._take_turn_soon()
+            return
         for _ in range(_CALLS_A_TURN):
-            if self._is_busy() or self._is_ending or self._is_closed:
+            if not self._begin_call():
                 return
-            try:
-                message = self._decoder.next_message()
-                if message is None:
-                    return
-                call = self._call_of(message)
-            except InvalidValue as problem:
-                self.refuse(problem)
-                return
-            self._call = call
-            self._dispatch(call)
         self._take_turn_soon()
+
+    def _take_one(self) -> bool:
+        """It is the turn of this connection's user; is there more to begin here?"""
+        self._wants_turn = True  # the end of the call must not ask again
+        is_more = self._begin_call() and self._may_begin() and self._decoder.waiting_bytes > 0
+        self._wants_turn = is_more
+        if self._is_paused and not self._is_closed:
+            self._loop.set_reader(self._fd, self._read)
+            self._is_paused = False
+        return is_more
+
+    def _begin_call(self) -> bool:
+        """Begin the next call, if it is here and may begin."""
+        if not self._may_begin():
+            return False
+        try:
+            message = self._decoder.next_message()
+            if message is None:
+                return False
+            call = self._call_of(message)
+        except InvalidValue as problem:
+            self.refuse(problem)
+            return False
+        self._call = call
+        self._dispatch(call)
+        return True
 
     def _call_of(self, message: Mapping[str, object]) -> Call:
         parameters = message.get("parameters")

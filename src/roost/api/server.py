@@ -8,31 +8,48 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 import stat
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from roost import __version__
 from roost.api.address import short_path
-from roost.api.connection import Call, Connection, Peer
+from roost.api.connection import Call, Connection, Peer, Terms
 from roost.api.idl import Interface, packaged_interfaces
+from roost.api.turns import Turns
 from roost.api.wire import SERVICE, VarlinkError
-from roost.errors import NotAllowed, SystemCallFailed
+from roost.errors import NotAllowed, SystemCallFailed, SystemRefused
 from roost.loop import Loop
 
-__all__ = ["Call", "Handler", "Peer", "Server"]
+__all__ = ["Call", "Guests", "Handler", "Peer", "Server"]
 
 Handler = Callable[[Call], Mapping[str, object] | None]
 """Answers a call: with a mapping (the whole answer), by an exception, or, after None, later
 by ``reply`` or ``fail`` of the call."""
 
-MAX_CONNECTIONS_OF_USER = 256
-"""Connections that one user (root excepted) may hold at a time."""
+MAX_CONNECTIONS_OF_USER = 128
+"""Connections that one user who is not trusted may hold at a time."""
+MAX_CONNECTIONS_OF_GUESTS = 512
+"""Likewise all of them together; fewer where svc.startd may open few files."""
+MAX_KEPT_BYTES_OF_USER = 32 * 1024 * 1024
+"""Of what users who are not trusted sent, or do not read, so much is kept for one of them."""
 
 _BACKLOG = 1024
+_ACCEPTS_A_TURN = 256
 _ACCEPT_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """Who is served on equal terms with others of its kind: those that are not trusted."""
+
+    is_guest: Callable[[Peer], bool]
+    may_send_long: Callable[[Peer], bool]
+    """Has it a use for long messages? Asked only when it sends one."""
 
 
 def _ignore_bug(_method: str, _problem: BaseException) -> None:
@@ -45,6 +62,8 @@ class Server:
     ``on_bug`` hears of each exception that is no answer to a client's mistake. Calls of the
     methods in ``slow`` (full names) wait in a line of their own, of which each turn of the loop
     takes one: so who only asks never waits for a crowd of those who change something.
+    With ``guests`` nobody of those can keep the others from being served: their calls are begun
+    in turns, and what they hold is bounded. Without, all callers are trusted.
     With ``check_replies`` answers are checked against the interface too (for tests).
     Raises `SystemCallFailed` if the socket cannot be made.
     """
@@ -57,6 +76,7 @@ class Server:
         *,
         on_bug: Callable[[str, BaseException], None] = _ignore_bug,
         slow: Collection[str] = (),
+        guests: Guests | None = None,
         interfaces: Mapping[str, Interface] | None = None,
         check_replies: bool = False,
     ) -> None:
@@ -74,6 +94,12 @@ class Server:
             **handlers,
         }
         self._connections: set[Connection] = set()
+        self._guests = guests
+        self._guest_connections: Counter[int] = Counter()
+        """How many there are, by user."""
+        self._turns = Turns(loop)
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._max_guests = min(MAX_CONNECTIONS_OF_GUESTS, files // 2)
         self._socket, self._inode = _listen(path)
         loop.set_reader(self._socket.fileno(), self._accept)
 
@@ -98,33 +124,70 @@ class Server:
 
     def adopt(self, channel: socket.socket) -> None:
         """Serve a socket that is connected already."""
-        connection = Connection(
-            self._loop, channel, self._dispatch, self._on_bug, self._connections.discard
-        )
-        uid = connection.peer.uid
-        others = sum(1 for other in self._connections if other.peer.uid == uid)
+        connection = Connection(self._loop, channel, self._dispatch, self._on_bug, self._forget)
         self._connections.add(connection)
-        if uid != 0 and others >= MAX_CONNECTIONS_OF_USER:
-            why = f"this user has {others} connections already"
+        if self._is_guest(connection.peer):
+            self._receive(connection)
+
+    def _receive(self, connection: Connection) -> None:
+        """Serve a guest, if there is room for it."""
+        peer = connection.peer
+        of_user, of_all = self._guest_connections[peer.uid], self._guest_connections.total()
+        self._guest_connections[peer.uid] += 1
+        if of_user >= MAX_CONNECTIONS_OF_USER:
+            why = f"this user has {of_user} connections already"
             connection.refuse(NotAllowed("connect to svc.startd", why))
+        elif of_all >= self._max_guests:
+            why = f"{of_all} clients are connected already"
+            connection.refuse(SystemRefused("connect to svc.startd", why))
+        else:
+            connection.restrict(
+                Terms(
+                    partial(self._turns.ask, peer.uid),
+                    partial(self._may_send_long, peer),
+                    partial(self._check_kept, connection),
+                )
+            )
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        uid = connection.peer.uid
+        if uid in self._guest_connections:
+            self._guest_connections[uid] -= 1
+            if not self._guest_connections[uid]:
+                del self._guest_connections[uid]
+
+    def _is_guest(self, peer: Peer) -> bool:
+        return self._guests is not None and self._guests.is_guest(peer)
+
+    def _may_send_long(self, peer: Peer) -> bool:
+        return self._guests is not None and self._guests.may_send_long(peer)
+
+    def _check_kept(self, connection: Connection) -> None:
+        uid = connection.peer.uid
+        kept = sum(other.kept_bytes for other in self._connections if other.peer.uid == uid)
+        if kept > MAX_KEPT_BYTES_OF_USER:
+            why = f"{kept} bytes are kept for this user already"
+            connection.drop(SystemRefused("answer", why))
 
     def _accept(self) -> None:
-        try:
-            channel, _ = self._socket.accept()
-        except OSError as problem:
-            if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                # The listener stays readable; asking again at once would spin.
-                self._loop.set_reader(self._socket.fileno(), None)
-                self._loop.call_later(_ACCEPT_AGAIN_S, self._accept_again)
-            return
-        self.adopt(channel)
+        for _ in range(_ACCEPTS_A_TURN):
+            try:
+                channel, _ = self._socket.accept()
+            except OSError as problem:
+                if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    # The listener stays readable; asking again at once would spin.
+                    self._loop.set_reader(self._socket.fileno(), None)
+                    self._loop.call_later(_ACCEPT_AGAIN_S, self._accept_again)
+                return
+            self.adopt(channel)
 
     def _accept_again(self) -> None:
         if self._socket.fileno() >= 0:
             self._loop.set_reader(self._socket.fileno(), self._accept)
 
     def _dispatch(self, call: Call) -> None:
-        if call.method not in self._slow:
+        if call.method not in self._slow or self._is_guest(call.peer):  # which had its turn
             self._carry_out(call)
             return
         self._line.append(call)
@@ -146,6 +209,8 @@ class Server:
             answer = handler(call)
             if answer is not None:
                 call.reply(answer)
+            elif not call.closed:
+                call.parameters = {}  # who waits holds no more than it must
         except Exception as problem:  # noqa: BLE001  one bad call must not end the manager
             call.fail(problem)
 

@@ -61,7 +61,10 @@ def number(record: Record, key: str) -> float:
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _refuse(key, "a number", value)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise _refuse(key, "a number of common size", value) from None
 
 
 def record(parent: Record, key: str) -> dict[str, Any]:

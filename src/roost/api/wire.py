@@ -59,7 +59,8 @@ class Decoder:
     """
 
     def __init__(self, max_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        """Length of the longest message taken."""
         self._buffer = bytearray()
         self._start = 0
         self._searched = 0
@@ -81,8 +82,8 @@ class Decoder:
         """The next whole message, or None until more bytes arrive."""
         end = self._buffer.find(0, self._searched)
         length = (len(self._buffer) if end < 0 else end) - self._start
-        if length > self._max_bytes:
-            raise InvalidValue("read a message", f"it is longer than {self._max_bytes} bytes")
+        if length > self.max_bytes:
+            raise InvalidValue("read a message", f"it is longer than {self.max_bytes} bytes")
         if end < 0:
             self._searched = len(self._buffer)
             return None

@@ -6,8 +6,11 @@ that lines of several writers do not mix. The last lines are kept for ``roost st
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import sys
+import termios
 import time
 from collections import deque
 from contextlib import suppress
@@ -19,6 +22,13 @@ from roost.loop import Loop
 
 KEPT_LINES = 200
 _READ_BYTES = 65536
+_TURN_BYTES = 4096
+"""As much is taken of methods in one turn: others wait meanwhile."""
+FLOOD_BYTES = 128 * 1024
+"""More than this within `FLOOD_S` is not shown: anybody can write to the FIFO without end."""
+FLOOD_S = 10.0
+_LINE_BYTES = 64
+"""A line counts as so much more than it is long."""
 
 
 class Console:
@@ -30,10 +40,13 @@ class Console:
         self._out = out
         self._path = layout.console
         self._partial = b""
+        self._since = loop.now()
+        self._shown_bytes = 0
+        """Of methods, since then."""
         _make_fifo(self._path)
         # Open for writing too, so that it never reads as ended between two writers.
         self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        loop.set_reader(self._fd, self.take_from_methods)
+        loop.set_reader(self._fd, self._take_some)
 
     def say(self, text: str) -> None:
         """One line of svc.startd itself: date, name, pid, as the original words it."""
@@ -46,17 +59,38 @@ class Console:
 
     def take_from_methods(self) -> None:
         """Pass on what methods have written up to now."""
-        while True:
-            try:
-                data = os.read(self._fd, _READ_BYTES)
-            except BlockingIOError:
-                return
-            *lines, self._partial = (self._partial + data).split(b"\n")
-            for line in lines:
-                self._show(line.decode(errors="replace").rstrip("\r"))
-            if len(self._partial) > _READ_BYTES:
-                self._show(self._partial.decode(errors="replace"))
-                self._partial = b""
+        try:
+            waiting = bytearray(4)
+            fcntl.ioctl(self._fd, termios.FIONREAD, waiting)
+            here = int.from_bytes(waiting, sys.byteorder)
+            self._pass_on(os.read(self._fd, min(here, _READ_BYTES)))
+        except BlockingIOError:
+            return
+
+    def _take_some(self) -> None:
+        try:
+            self._pass_on(os.read(self._fd, _TURN_BYTES))
+        except BlockingIOError:
+            return
+
+    def _pass_on(self, data: bytes) -> None:
+        now = self._loop.now()
+        if now - self._since >= FLOOD_S:
+            self._since, self._shown_bytes = now, 0
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._show_of_methods(line)
+        if len(self._partial) > _READ_BYTES:
+            self._show_of_methods(self._partial)
+            self._partial = b""
+
+    def _show_of_methods(self, line: bytes) -> None:
+        was_shown = self._shown_bytes < FLOOD_BYTES
+        self._shown_bytes += len(line) + _LINE_BYTES
+        if self._shown_bytes < FLOOD_BYTES:
+            self._show(line.decode(errors="replace").rstrip("\r"))
+        elif was_shown:
+            self.say(f"{self._path} is flooded; more is not shown for up to {FLOOD_S:.0f} seconds.")
 
     def close(self) -> None:
         """Stop reading and remove the FIFO."""

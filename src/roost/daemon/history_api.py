@@ -13,6 +13,7 @@ from functools import partial
 from roost.api import typed
 from roost.api.connection import Call
 from roost.api.server import Handler
+from roost.daemon.asked import patterns_of
 from roost.daemon.manager import Manager
 from roost.daemon.transitions import Line, Position
 from roost.errors import InvalidValue
@@ -64,8 +65,9 @@ class Cursor:
 class Filter:
     """Which entries a caller wants."""
 
-    def __init__(self, given: Mapping[str, object], known: Callable[[], Sequence[str]]) -> None:
-        self._patterns = typed.texts(given, "patterns")
+    def __init__(self, call: Call, known: Callable[[], Sequence[str]]) -> None:
+        given = call.parameters
+        self._patterns = patterns_of(call)
         self.kinds = typed.texts(given, "kinds") or list(KINDS)
         for kind in self.kinds:
             if kind not in KINDS:
@@ -163,7 +165,7 @@ class HistoryApi:
 
     def _read(self, call: Call) -> Answer | None:
         given = call.parameters
-        wanted = Filter(given, self._manager.repository.instances)
+        wanted = Filter(call, self._manager.repository.instances)
         count = typed.integer(given, "count", default=DEFAULT_COUNT)
         if count < 0:
             raise InvalidValue(f"read {count} entries", "it is less than none")

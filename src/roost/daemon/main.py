@@ -12,10 +12,11 @@ from contextlib import suppress
 from typing import TextIO
 
 from roost import trees
-from roost.api.server import Server
+from roost.api.server import Guests, Server
 from roost.daemon import startup
 from roost.daemon.acting import recorded
 from roost.daemon.backups import Backups, open_sound, tell
+from roost.daemon.callers import is_trusted
 from roost.daemon.console import Console
 from roost.daemon.history_api import HistoryApi
 from roost.daemon.import_api import ImportApi
@@ -86,7 +87,9 @@ def _run(layout: Layout, milestone: str, ready_fd: int | None, out: TextIO) -> i
     backups = Backups(loop, repository, journal)
     followed = backups.after_imports(manager.rights.audited(handlers))
     told = recorded(repository.history, followed)
-    server = Server(loop, layout.socket, told, on_bug=journal.bug, slow=told.keys() - READS)
+    slow = told.keys() - READS
+    guests = Guests(lambda peer: not is_trusted(peer), manager.rights.may_send_long)
+    server = Server(loop, layout.socket, told, on_bug=journal.bug, slow=slow, guests=guests)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(number, manager.shut_down)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

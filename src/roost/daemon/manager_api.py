@@ -10,6 +10,7 @@ from roost import __version__
 from roost.api import typed
 from roost.api.connection import Call
 from roost.api.server import Handler
+from roost.daemon.asked import fmris_of, patterns_of
 from roost.daemon.manager import Manager
 from roost.daemon.wire_forms import dependency_form, state_word
 from roost.engine.configure import is_enabled, read_config
@@ -82,7 +83,7 @@ class ManagerApi:
     # --- questions --------------------------------------------------------------------
 
     def _list(self, call: Call) -> Answer:
-        patterns = typed.texts(call.parameters, "patterns")
+        patterns = patterns_of(call)
         known = self._repository.instances()
         found: dict[str, None] = {}
         unmatched = []
@@ -98,7 +99,7 @@ class ManagerApi:
         instances = self._repository.instances()
         services = self._repository.services()
         matches = []
-        for pattern in typed.texts(call.parameters, "patterns"):
+        for pattern in patterns_of(call):
             chosen = match_instances(pattern, instances)
             named = {service_of(fmri) for fmri in chosen} | set(match_services(pattern, services))
             matches.append({"pattern": pattern, "instances": chosen, "services": sorted(named)})
@@ -127,13 +128,13 @@ class ManagerApi:
                     "command": process.command,
                     "arguments": process.arguments,
                 }
-                for fmri in typed.texts(call.parameters, "fmris")
+                for fmri in fmris_of(call)
                 for process in self._manager.restarter.processes(fmri)
             ]
         }
 
     def _explain(self, call: Call) -> Answer:
-        fmris = typed.texts(call.parameters, "fmris")
+        fmris = fmris_of(call)
         for fmri in fmris:
             self._check_known(fmri, "explain")
         explanations = []
@@ -178,7 +179,7 @@ class ManagerApi:
 
     def _watch(self, call: Call) -> None:
         call.require_more()
-        fmris = [canonical(fmri) for fmri in typed.texts(call.parameters, "fmris")]
+        fmris = list(dict.fromkeys(map(canonical, fmris_of(call))))
         for fmri in fmris:
             self._check_known(fmri, "watch")
         for fmri in fmris:

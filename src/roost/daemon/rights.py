@@ -150,6 +150,13 @@ class Rights:
         operations = operations_of_commit(present, changes)
         self._require(call, what, operations, lambda: self._place(fmri, group, present.type))
 
+    def may_send_long(self, peer: Peer) -> bool:
+        """Has the caller a use for messages of many megabytes: may it import?"""
+        if is_trusted(peer):
+            return True
+        wanted = authorizations_for(Operation.CONFIGURE, Place())
+        return first_granted(granted(self._file.grants(), peer), wanted, "") is not None
+
     # --- reading ------------------------------------------------------------------------
 
     def is_protected(self, fmri: str, group: str, *seen: PropertyGroup) -> bool:

@@ -7,14 +7,21 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from roost.api.address import MAX_PATH_BYTES, short_path
-from roost.api.connection import MAX_UNREAD_BYTES
-from roost.api.server import Call, Server
+from roost.api.connection import MAX_SHORT_BYTES, MAX_UNREAD_BYTES, Peer
+from roost.api.server import (
+    MAX_CONNECTIONS_OF_USER,
+    MAX_KEPT_BYTES_OF_USER,
+    Call,
+    Guests,
+    Server,
+)
 from roost.api.wire import MAX_MESSAGE_BYTES, Decoder, encode
 from roost.errors import InternalError, NotFound, SystemCallFailed
 from roost.loop import Loop
@@ -26,7 +33,7 @@ MAX_TURNS = 20_000
 class Bench:
     """A server with a few handlers, and clients that turn its loop while they wait."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, guests: Guests | None = None) -> None:
         self.loop = Loop()
         self.path = path
         self.bugs: list[tuple[str, BaseException]] = []
@@ -47,6 +54,7 @@ class Bench:
             },
             on_bug=lambda method, problem: self.bugs.append((method, problem)),
             slow=["io.roost.Manager.Act"],
+            guests=guests,
         )
 
     def close(self) -> None:
@@ -477,3 +485,120 @@ def test_an_answer_is_one_line_of_json(bench: Bench, talker: Talker) -> None:
     data = talker.socket.recv(4096)
     assert data.endswith(b"\0")
     assert json.loads(data[:-1])["parameters"]["echo"] == ["é\n"]
+
+
+# --- who is not trusted -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_house(tmp_path: Path) -> Iterator[Bench]:
+    """A server to which everybody is a guest, and nobody has a use for long messages."""
+    made = Bench(str(tmp_path / "guests"), Guests(lambda _peer: True, lambda _peer: False))
+    yield made
+    made.close()
+
+
+def test_guests_are_answered_in_order(open_house: Bench) -> None:
+    talkers = [Talker(open_house) for _ in range(3)]
+    for number in range(40):
+        for talker in talkers:
+            talker.call(RESOLVE, echo(str(number)))
+    for talker in talkers:
+        answers = [talker.answer()["parameters"]["echo"] for _ in range(40)]
+        assert answers == [[str(number)] for number in range(40)]
+        talker.close()
+
+
+def test_a_guest_s_calls_byte_by_byte_and_behind_one_that_takes_longer(open_house: Bench) -> None:
+    talker = Talker(open_house)
+    talker.call(STATUS)
+    data = encode({"method": RESOLVE, "parameters": echo("late")})
+    for byte in data:
+        talker.send(bytes([byte]))
+        open_house.loop.turn(0)
+    assert len(open_house.calls) == 1
+    open_house.calls[0].reply({"text": "early"})
+    assert talker.answer()["parameters"] == {"text": "early"}
+    assert talker.answer()["parameters"]["echo"] == ["late"]
+    talker.close()
+
+
+def test_a_guest_sends_no_long_messages(open_house: Bench) -> None:
+    talker = Talker(open_house)
+    assert talker.ask(RESOLVE, echo("x" * (MAX_SHORT_BYTES - 1000)))["parameters"]["echo"]
+    talker.send(encode({"method": RESOLVE, "parameters": echo("x" * MAX_SHORT_BYTES)}))
+    assert str(MAX_SHORT_BYTES) in talker.answer()["parameters"]["why"]
+    assert talker.answer() == {}
+    talker.close()
+
+
+def test_a_guest_with_a_use_for_long_messages(tmp_path: Path) -> None:
+    asked: list[Peer] = []
+
+    def may_send_long(peer: Peer) -> bool:
+        asked.append(peer)
+        return True
+
+    guests = Guests(lambda _peer: True, may_send_long)
+    bench = Bench(str(tmp_path / "guests"), guests)
+    talker = Talker(bench)
+    talker.ask(RESOLVE, echo("x"))
+    assert asked == []
+    text = "x" * (4 * MAX_SHORT_BYTES)
+    assert talker.ask(RESOLVE, echo(text))["parameters"]["echo"] == [text]
+    assert asked
+    talker.close()
+    bench.close()
+
+
+def test_guests_have_so_many_connections(open_house: Bench) -> None:
+    talkers = [Talker(open_house) for _ in range(MAX_CONNECTIONS_OF_USER)]
+    for talker in talkers:
+        assert "parameters" in talker.ask(RESOLVE, echo("x"))
+    more = Talker(open_house)
+    refused = more.answer()
+    assert refused["error"] == "io.roost.NotAllowed"
+    more.close()
+    talkers.pop().close()
+    open_house.until(lambda: open_house.server.connections == MAX_CONNECTIONS_OF_USER - 1)
+    again = Talker(open_house)
+    assert "error" not in again.ask(RESOLVE, echo("x"))
+    for talker in (*talkers, again):
+        talker.close()
+
+
+def test_what_a_guest_sends_in_pieces_is_not_kept_without_bound(open_house: Bench) -> None:
+    talkers = [Talker(open_house) for _ in range(MAX_CONNECTIONS_OF_USER)]
+    for talker in talkers:
+        with suppress(ConnectionError):
+            talker.send(b"x" * MAX_SHORT_BYTES)
+    for _ in range(200):
+        open_house.loop.turn(0)
+    kept = sum(each.kept_bytes for each in open_house.server._connections)
+    assert kept <= MAX_KEPT_BYTES_OF_USER
+    for talker in talkers:
+        talker.close()
+
+
+def test_what_a_guest_does_not_read_is_not_kept_without_bound(open_house: Bench) -> None:
+    talkers = [Talker(open_house) for _ in range(40)]
+    for talker in talkers:
+        talker.call(SUBSCRIBE, more=True)
+    open_house.until(lambda: len(open_house.calls) == len(talkers))
+    for call in open_house.calls:
+        for _ in range(3):
+            call.reply({"text": "x" * 1_000_000}, continues=True)
+    kept = sum(each.kept_bytes for each in open_house.server._connections)
+    assert 1_000_000 < kept <= MAX_KEPT_BYTES_OF_USER
+    open_house.until(lambda: len(open_house.gone) > 0)
+    assert talkers[-1].answer() == {}  # a message was cut; nothing can be said after it
+    for talker in talkers:
+        talker.close()
+
+
+def test_a_call_that_waits_holds_no_parameters(open_house: Bench) -> None:
+    talker = Talker(open_house)
+    talker.call(SUBSCRIBE, more=True)
+    open_house.until(lambda: len(open_house.calls) == 1)
+    assert open_house.calls[0].parameters == {}
+    talker.close()
