@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "loop": frozenset(),
     "streams": frozenset(),
     "hashing": frozenset(),
+    "ownership": frozenset(),
     "trees": frozenset({"layout", "hashing"}),
     "model": frozenset({"errors", "fmri"}),
     "engine": PURE,
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "services": PURE | {"layout", "api"},
     "daemon": PURE
     | {"layout", "loop", "streams", "hashing", "trees", "repository", "engine", "restarter", "api"},
-    "cli": PURE | {"layout", "loop", "streams", "hashing", "trees", "api", "manifest"},
+    "cli": PURE | {"layout", "loop", "streams", "hashing", "ownership", "trees", "api", "manifest"},
 }
 """The rooms that each room may import, beside itself and the version in ``roost``."""
 

@@ -28,6 +28,13 @@ STANDARD_DIRECTORIES = (
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 Note = Callable[[str], None]
+Distrust = Callable[[str], str]
+"""Why the file at a path is not to be believed; "" if it is."""
+
+
+def believe(_path: str) -> str:
+    """Every file."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +56,19 @@ class _Place:
 class Includer:
     """Expands the inclusions of one outermost document."""
 
-    def __init__(self, path: str, name: str, root: str, budget: Budget, note: Note) -> None:
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        root: str,
+        budget: Budget,
+        note: Note,
+        *,
+        distrust: Distrust = believe,
+    ) -> None:
         self._budget = budget
         self._note = note
+        self._distrust = distrust
         self._root = root.rstrip("/")
         self._place = _Place((os.path.realpath(path),), name)
         standard = [os.path.realpath(self._root + path) for path in STANDARD_DIRECTORIES]
@@ -84,6 +101,8 @@ class Includer:
         if self._budget.files < 0:
             raise fault(include, "too many inclusions")
         name = self._shown(path, place)
+        if why := self._distrust(path):
+            raise fault(include, f"cannot believe what it includes: {why}")
         try:
             data = read_file(path, name, self._budget, only_regular=True)
         except Fault as problem:

@@ -6,6 +6,7 @@ Readers and writers are loaded only here, and only when a subcommand needs them.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from shlex import quote
 
@@ -34,15 +35,29 @@ def _unreadable(act: str, path: str, why: str | None) -> ManifestError:
     return ManifestError(f"{act} {path}", why or "it is not a path", f"ls -l {quote(path)}")
 
 
-def read(session: Session, path: str, *wanted: BundleType, act: str) -> Bundle:
+def believe(_path: str) -> str:
+    """Every file may be read, and included."""
+    return ""
+
+
+def read(
+    session: Session,
+    path: str,
+    *wanted: BundleType,
+    act: str,
+    distrust: Callable[[str], str] = believe,
+) -> Bundle:
     """The bundle in a file, of one of the types ``wanted``; raises `ManifestError`, which says
-    that one cannot ``act`` the file.
+    that one cannot ``act`` the file. ``distrust``: why the file, or one that it includes, is
+    not to be believed.
     """
     from roost.manifest import read_bundle  # noqa: PLC0415
 
     _check_readable(act, path)
+    if why := distrust(path):
+        raise ManifestError(f"{act} {path}", why, f"ls -ld {quote(path)}")
     try:
-        bundle = read_bundle(path, root=session.root, note=session.note)
+        bundle = read_bundle(path, root=session.root, note=session.note, distrust=distrust)
     except ManifestError as problem:
         problem.what = f"{act} {path}"
         problem.hint = problem.hint or f"svccfg validate {quote(path)}"

@@ -7,18 +7,19 @@ became of each file, and the two calls that store many files at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
 from roost import trees
 from roost.api import typed
-from roost.cli.cfg.bundles import digest_of, read
+from roost.cli.cfg.bundles import believe, digest_of, read
 from roost.cli.cfg.session import Session
 from roost.cli.cfg.templates import bundle_problems, elsewhere
 from roost.errors import ManifestError, RequestError, SystemCallFailed, printable
 from roost.layout import Layout
 from roost.model.bundle import Bundle, BundleType
+from roost.ownership import fault_of
 
 CALL_BYTES = 4 * 1024 * 1024
 """About as much of files goes into one call, far below what a message may hold; only more than
@@ -114,13 +115,37 @@ def open_progress(path: str | None) -> TextIO | None:
         raise SystemCallFailed(f"write {path}", why, hint) from None
 
 
-def read_source(session: Session, path: str, *wanted: BundleType, act: str) -> Source:
+def read_source(
+    session: Session,
+    path: str,
+    *wanted: BundleType,
+    act: str,
+    distrust: Callable[[str], str] = believe,
+) -> Source:
     """Read a file with a bundle of one of these types; `ManifestError` if that cannot be."""
     # Hashed before it is read: what changes in between is found changed the next time.
     digest = digest_of(path)
     size_bytes = os.path.getsize(path)
-    bundle = read(session, path, *wanted, act=act)
+    bundle = read(session, path, *wanted, act=act, distrust=distrust)
     return Source(os.path.abspath(path), digest, size_bytes, bundle)
+
+
+def read_standard(session: Session, path: str, wanted: BundleType, *, act: str) -> Source:
+    """`read_source` of a file in a standard place. Nobody has named it, and what it says may
+    run as root: so it is refused if others can write it.
+    """
+    layout = Layout(session.root)
+    named = (*layout.manifest_directories, layout.profile_directory)
+    tops = (*named, *map(os.path.realpath, named))
+
+    def distrust(file: str) -> str:
+        top = next((top for top in tops if file.startswith(f"{top}/")), "/")
+        try:
+            return fault_of(file, top)
+        except OSError as problem:
+            return problem.strerror or str(problem)
+
+    return read_source(session, path, wanted, act=act, distrust=distrust)
 
 
 def heed_templates(
@@ -231,7 +256,7 @@ def make_layer(session: Session, layer: str, known: Iterable[str], fates: Fates)
     kept = trees.hidden_profiles(layout, layer, known)
     for path in trees.standard_profiles(layout)[layer]:
         try:
-            sources.append(read_source(session, path, BundleType.PROFILE, act="apply"))
+            sources.append(read_standard(session, path, BundleType.PROFILE, act="apply"))
         except RequestError as problem:
             fates.fail(path, problem.message)
             kept.append(path)

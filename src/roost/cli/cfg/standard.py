@@ -23,7 +23,7 @@ from roost.cli.cfg.sources import (
     known_files,
     make_due,
     make_layer,
-    read_source,
+    read_standard,
     store_manifests,
 )
 from roost.errors import NotFound, RequestError
@@ -67,7 +67,7 @@ def _read(session: Session, paths: tuple[str, ...], fates: Fates, *, strict: boo
     ticker = _Ticker(session, len(paths))
     for path in paths:
         try:
-            sources.append(read_source(session, path, BundleType.MANIFEST, act="import"))
+            sources.append(read_standard(session, path, BundleType.MANIFEST, act="import"))
         except RequestError as problem:
             fates.fail(path, problem.message)
         ticker.tick()
