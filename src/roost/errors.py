@@ -78,8 +78,14 @@ class RoostError(Exception):
 
     @property
     def message(self) -> str:
-        """The line for people, without the hint; a list in ``why`` goes on below it."""
+        """The line for people, without the hint; a list in ``why`` goes on below it.
+
+        A file that ``what`` ends with and ``why`` begins with (FILE:LINE: ...) is in it once.
+        """
         what, why = printable(self.what), printable(self.why, with_lists=True)
+        for at in (at for at, character in enumerate(what) if character == " "):
+            if why.startswith(f"{what[at + 1 :]}:"):
+                return f"cannot {what[:at]} {why}"
         return f"cannot {what}: {why}" if why else f"cannot {what}"
 
     def __str__(self) -> str:
@@ -151,18 +157,6 @@ class ManifestError(RequestError):
     """A service bundle that cannot be used; ``why`` begins with FILE:LINE."""
 
     code = "ManifestError"
-
-    @property
-    def message(self) -> str:
-        """The line for people; a file that ``what`` ends with and ``why`` begins with is in it
-        once.
-        """
-        for at in (at for at, character in enumerate(self.what) if character == " "):
-            file = self.what[at + 1 :]
-            if self.why.startswith(f"{file}:"):
-                why = self.why.removeprefix(file)
-                return f"cannot {printable(self.what)}{printable(why, with_lists=True)}"
-        return super().message
 
 
 class NotAllowed(RequestError):

@@ -179,8 +179,8 @@ def test_bad_files_are_refused_in_one_line(
     path.write_bytes(content)
     made = tmp_path / "made.toml"
     _, err = convert("-o", made, path, status=1)
-    reason = why.replace("{path}", str(path))
-    assert err.splitlines()[0] == f"roost: cannot convert {path}: {reason}"
+    place = why.replace("{path}", str(path)) if "{path}" in why else f"{path}: {why}"
+    assert err.splitlines()[0] == f"roost: cannot convert {place}"
     assert not made.exists()
 
 
@@ -331,6 +331,10 @@ autorestart=true
 [program:late]
 command=sleep 1000004
 priority=1000
+[program:job]
+command=/bin/sh -c 'echo once >>%(here)s/job'
+autorestart=false
+startsecs=0
 """)
     mouths = [Mouth(tmp_path / f"said.{number}") for number in (0, 1)]
     take_over(startd, tmp_path, path)
@@ -342,6 +346,8 @@ priority=1000
     live(startd, "svc:/site/late:default")
     assert "svc:/site/worker" in startd.run("svcs", "-Hd", "-o", "fmri", "late")
     check_life(startd, "svc:/site/late:default")
+    startd.wait_state("svc:/site/job:default", "online")
+    assert (tmp_path / "job").read_text() == "once\n"
 
 
 def test_an_application_with_a_procfile_runs(startd: Daemon, tmp_path: Path) -> None:

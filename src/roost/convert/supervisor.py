@@ -45,6 +45,14 @@ _OF_LOGS = re.compile(
 )
 
 
+def _again(setting: Setting) -> bool | None:
+    """What autorestart says; None for "unexpected"."""
+    try:
+        return boolean(setting.value)
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class SupervisorOptions:
     """What a conversion has to know beside the files."""
@@ -214,7 +222,7 @@ class _Program:
         if is_bare_name(command):
             draft.set_context("environment", f"PATH={USUAL_PATH}")
         text = " ".join([command_line(command), *self._redirects()])
-        draft.set_startd("duration", "child")
+        draft.set_startd("duration", "transient" if self._is_job() else "child")
         draft.set_method("start", text, 0)
         signal = self.read("stopsignal", _signal, "TERM")
         patience_s = self.read("stopwaitsecs", number, DEFAULT_STOP_S)
@@ -223,6 +231,13 @@ class _Program:
         for key, what in (("stopasgroup", "get the signal"), ("killasgroup", "are killed")):
             if not self.read(key, boolean, True):
                 self.ledger.change(self.settings[key], f"all processes of the service {what}")
+
+    def _is_job(self) -> bool:
+        """Is it run once? So supervisord is told of a program that does its work and ends."""
+        again, seconds = self.settings.get("autorestart"), self.settings.get("startsecs")
+        if again is None or seconds is None:
+            return False
+        return _again(again) is False and seconds.value.strip() == "0"
 
     def _redirects(self) -> list[str]:
         """An output that is thrown away stays so."""
@@ -269,10 +284,14 @@ class _Program:
         setting = self.settings.get("autorestart")
         if setting is None:
             return
-        word = setting.value.strip().lower()
-        if word in ("true", "yes", "on", "1"):
+        again = _again(setting)
+        if again:
             self.ledger.carry(setting)
-        elif word == "unexpected":
+        elif self._is_job():
+            self.ledger.carry(self.settings["startsecs"])
+            why = "a job that ends: it is online when it has, and tried again if it fails"
+            self.ledger.change(setting, why)
+        elif again is None:
             self.ledger.change(setting, "roost starts it again whatever its exit status")
         else:
             why = "roost starts it again whenever it ends"

@@ -195,7 +195,8 @@ class _TreeBuilder:
         try:
             self._parser.Parse(text, True)
         except expat.ExpatError as problem:
-            why = f"not well-formed XML ({expat.ErrorString(problem.code)})"
+            said = expat.ErrorString(problem.code).removeprefix("not well-formed (")
+            why = f"not well-formed XML ({said.removesuffix(')')})"
             raise fault_at(self._name, problem.lineno, why) from None
         assert self._root is not None, "expat accepts no document without an element"
         return self._root

@@ -124,6 +124,19 @@ def test_what_roost_does_its_own_way_is_explained() -> None:
     }  # fmt: skip
 
 
+def test_a_job_is_run_once() -> None:
+    job = supervisor(f"{CAT}autorestart=false\nstartsecs=0\n")
+    assert groups_of(only(job))["startd"].value("duration") == "transient"
+    (note,) = job.notes
+    assert (note.kind, note.subject) == (Kind.CHANGED, "autorestart=false")
+    assert note.why.startswith("a job that ends: ")
+    for other in ("autorestart=false\nstartsecs=1\n", "startsecs=0\n", "autorestart=y\n"):
+        assert groups_of(only(supervisor(CAT + other)))["startd"].value("duration") == "child"
+    assert supervisor(f"{CAT}autorestart=y\n").notes == ()
+    unexpected = supervisor(f"{CAT}autorestart=unexpected\n").notes
+    assert [note.why for note in unexpected] == ["roost starts it again whatever its exit status"]
+
+
 def test_other_sections_are_named_once_with_the_line_of_their_heading() -> None:
     found = supervisor(
         f"[unix_http_server]\nfile=/s\nchmod=0700\n{CAT}[eventlistener:e]\ncommand=/bin/e\n"

@@ -56,7 +56,7 @@ def test_what_systemd_refuses_is_refused_by_line() -> None:
     ):
         with pytest.raises(InvalidValue) as refused:
             service(*lines)
-        assert refused.value.message == f"cannot convert x.service: {text}"
+        assert refused.value.message == f"cannot convert {text}"
     with pytest.raises(InvalidValue, match="masked"):
         unit("# nothing\n")
 

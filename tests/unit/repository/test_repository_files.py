@@ -67,10 +67,7 @@ def test_a_bad_file_leaves_nothing_and_spares_the_others(repository: Repository)
     ]
     reports = repository.import_files(files)
     assert [each.error for each in reports] == [
-        (
-            "cannot import /1.xml:1: svc:/z has a group dependents,"
-            " a name that the repository keeps"
-        ),
+        ("cannot import /1.xml:1: svc:/z has a group dependents, a name that the repository keeps"),
         "cannot use the bundle: 'x' must be a string",
         None,
         "cannot import /4.xml:1: it is of type profile, not manifest",

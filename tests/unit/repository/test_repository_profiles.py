@@ -302,7 +302,8 @@ def test_a_later_file_that_contradicts_is_left_out(
     first = at(S, config("port=count:81"), group("made"), deleted=("own",))
     last = at(X, config("name=c"))
     report = replace(house, {SITE: first, LOCAL: bundle, "/p/site/z.xml": last})
-    assert refused(report) == {LOCAL: f"cannot apply {LOCAL}: {why}"}
+    place = why if why.startswith(LOCAL) else f"{LOCAL}: {why}"
+    assert refused(report) == {LOCAL: f"cannot apply {place}"}
     assert said(house) == {"port": "81 site-profile", "name": "a manifest"}
     assert said(house, X) == {"name": "c site-profile"}
     assert house.imported_files().keys() == {FILE, SITE, "/p/site/z.xml"}
