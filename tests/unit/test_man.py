@@ -15,6 +15,7 @@ import roost
 from roost.cli.cfg.table import COMMANDS
 from roost.cli.columns import COLUMNS, SHORT_STATES
 from roost.cli.completion import Level, levels
+from roost.cli.prop_layers import LAYERS
 from roost.engine.config import Grouping, RestartOn
 from roost.manifest import find_problems
 from roost.manifest._schema import ELEMENTS
@@ -146,6 +147,11 @@ def test_groupings_types_and_restart_on_are_documented() -> None:
     assert re.findall(r"Cm (\w+)", header[1]) == [kind.value for kind in RestartOn]
     for kind in PropertyType:
         assert re.search(rf"\b{kind.value}\b", smf)
+
+
+def test_layers_are_documented() -> None:
+    found = re.findall(r"^\.It Li (\S+) Ta", text_of("smf_layers.7"), re.MULTILINE)
+    assert found == list(LAYERS)
 
 
 def test_every_message_is_explained() -> None:
