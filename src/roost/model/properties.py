@@ -182,7 +182,7 @@ def _net_address(text: str) -> str:
 def _hostname(text: str) -> str:
     labels = text.removesuffix(".").split(".")
     if len(text) > 255 or not all(len(n) <= 63 and _HOST_LABEL.fullmatch(n) for n in labels):
-        raise ValueError("a host name is labels of letters, digits and '-', joined by dots")
+        raise ValueError("a host name is labels of letters, digits, '-' and '_', joined by dots")
     return text
 
 

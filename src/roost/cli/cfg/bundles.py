@@ -97,7 +97,9 @@ def _validate(session: Session, call: Call) -> None:
     if text is None:
         _validate_entity(session, session.entity(call), session.snapshot)
         return
-    path = text.removeprefix("file://localhost").removeprefix("file:")
+    path = text.removeprefix("file:").removeprefix("//localhost")
+    if path.startswith("///") and path != text:
+        path = path.removeprefix("//")
     if path != text or (not text.startswith("svc:") and _looks_like_file(path)):
         _validate_file(session, path)
         return

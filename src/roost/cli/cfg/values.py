@@ -63,6 +63,7 @@ def parse_assignment(tokens: Sequence[Token], usage: str) -> Assignment:
     kind, rest = _split_type(tokens[2:])
     if not rest:
         raise WrongArguments(usage)
+    begin = f"setprop {name} = {kind.value}: " if kind is not None else f"setprop {name} = "
     if rest[0].kind is Kind.OPEN:
         if rest[-1].kind is not Kind.CLOSE:
             raise WrongArguments(usage)
@@ -71,13 +72,13 @@ def parse_assignment(tokens: Sequence[Token], usage: str) -> Assignment:
         raise BadCommand(
             f"set '{name}'",
             "several values need parentheses, and a value with blanks needs double quotes",
-            f'setprop {name} = ("first value" "second value")',
+            f'{begin}("first value" "second value")',
         )
     if any(token.kind not in _TEXT for token in rest):
         raise BadCommand(
             f"set '{name}'",
             "a value that holds =, (, ) or > needs double quotes",
-            f'setprop {name} = "VALUE"',
+            f'{begin}"VALUE"',
         )
     return Assignment(name, kind, tuple(token.text for token in rest))
 
