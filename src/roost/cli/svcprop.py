@@ -244,6 +244,12 @@ class Printing:
         found = typed.records(reply, "groups")
         return [one for one in found if self._is_wanted(typed.text(one, "type"), group)]
 
+    def _view_options(self) -> str:
+        """The options that say which configuration is looked at, each with a blank after it."""
+        snapshot = self._parsed.value("-s")
+        given = [*self._parsed.given(("-c", "-C")), *(["-s", snapshot] if snapshot else [])]
+        return "".join(f"{word} " for word in given)
+
     def _is_wanted(self, group_type: str, group: str | None) -> bool:
         """Do the options ask for groups of the type? ``group``: one was named."""
         if self._types:
@@ -266,7 +272,7 @@ class Printing:
         if wanted.group is not None and not is_there:
             kind = "group" if wanted.prop is None else "property"
             what = f"find {kind} '{wanted.label}' of {fmri}"
-            self._miss(NotFound(what, why, f"svcprop {fmri}"))
+            self._miss(NotFound(what, why, f"svcprop {self._view_options()}{fmri}"))
         for line in lines:
             if line.protected and wanted.group is not None:
                 what = f"read '{line.path}' of {fmri}"

@@ -155,6 +155,27 @@ def test_scheduled_services() -> None:
     assert found["start"].value("timeout_seconds") == "9"
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "frequency=2",
+        "year=2027",
+        "week-of-year=-1",
+        "month=March",
+        "week-of-month=-5",
+        "weekday-of-month=1",
+        "day-of-month=31",
+        "hour=-24",
+        "timezone=Europe/Berlin",
+        "recover=true",
+    ],
+)
+def test_each_setting_of_a_schedule(setting: str) -> None:
+    name, _, value = setting.partition("=")
+    scheduled = values(groups("interval=year", setting)["scheduled"])
+    assert scheduled == {"interval": ("year",), name.replace("-", "_"): (value,)}
+
+
 def test_every_attribute_of_a_schedule_has_a_name() -> None:
     names = {setting.name.replace("-", "_") for setting in SETTINGS}
     for element in SCHEDULES:

@@ -139,6 +139,8 @@ def test_what_is_missing(capsys: Shown) -> None:
     )
     assert main(["-p", "absent", QUOTES]) == 1
     assert "cannot find group 'absent'" in capsys.readouterr().err
+    assert main(["-C", "-p", "absent", QUOTES]) == 1
+    assert capsys.readouterr().err.endswith("svcprop: try: svcprop -C svc:/site/quotes\n")
     assert main(["-p", "config/port", "-p", "config/absent", QUOTES]) == 1
     shown = capsys.readouterr()
     assert shown.out == "config/port count 80 443\n"
