@@ -180,7 +180,7 @@ class Session:
 
     def resolve(self, text: str, act: str) -> str:
         """The one entity meant by ``text``: a child of the selection, a complete FMRI, or an
-        abbreviation. ``act`` completes "cannot" in the error.
+        abbreviation. ``act``, the subcommand, completes "cannot" in the error.
         """
         child = self._child(text)
         return child if child is not None else self.find_one(text, act)
@@ -216,7 +216,7 @@ class Session:
         if len(distinct) > 1:
             listed = "\n".join(f"\t{entity}" for entity in distinct)
             raise AmbiguousName(
-                f"{act} '{text}'", f"it matches several:\n{listed}", f"select {distinct[0]}"
+                f"{act} '{text}'", f"it matches several:\n{listed}", f"{act} {distinct[0]}"
             )
         return distinct[0]
 
