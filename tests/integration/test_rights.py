@@ -95,7 +95,11 @@ ROWS = (
     Row(f"svccfg delete {WEB}:new", (MODIFY,), before="svccfg -s site/web add new"),
     Row(f"svccfg -s {X} revert running", (MODIFY,)),
     Row("svccfg import {public}/new.xml", (MODIFY,), "svccfg delete site/imported"),
-    Row("svccfg restore {public}/archive.xml", (MODIFY,)),
+    Row(
+        "svccfg restore {public}/archive.xml",
+        (MODIFY,),
+        before=f"svccfg -s {WEB} delpg plain",
+    ),
     Row(
         "svccfg delhash {public}/new.xml",
         (MODIFY,),
@@ -114,6 +118,12 @@ ROWS = (
     Row(f"svccfg -s {X} addpg new framework P", (MODIFY, FRAMEWORK), f"svccfg -s {X} delpg new"),
     Row(f"svccfg -s {X} addpg new template", (MODIFY,), f"svccfg -s {X} delpg new"),
     Row(f"svccfg -s {X} addpg start application", (MODIFY,), f"svccfg -s {X} delpg start"),
+    # What was imported is not for everybody with a right for one type to say.
+    Row(
+        "svccfg -s smf/manifest addpg new application",
+        (MODIFY,),
+        "svccfg -s smf/manifest delpg new",
+    ),
     Row(
         f"svccfg -s {X} addpg restarter_actions framework P",
         (*ACT, FRAMEWORK),

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from roost.cli.command import HELP, JSON, Option, Parsed, Syntax, run
+from roost.cli.files import replace_file
 from roost.cli.output import print_json
 from roost.convert import (
     UNIT_TYPES,
@@ -264,10 +265,7 @@ def _write(path: str, data: bytes) -> None:
             with open(path, "wb") as device:
                 device.write(data)
             return
-        made = f"{path}.new"
-        with open(made, "wb") as file:
-            file.write(data)
-        os.replace(made, path)
+        replace_file(path, data)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or "it is not a path"
         raise SystemCallFailed(f"write {path}", why) from None

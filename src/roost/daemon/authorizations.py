@@ -14,6 +14,7 @@ from enum import Enum, auto
 from roost.fmri import is_instance, service_of
 from roost.model import protection
 from roost.model.properties import PropertyGroup, PropertyType
+from roost.repository.bookkeeping import HASH_SERVICE
 from roost.repository.port import Change, ChangeOp
 
 MODIFY = "solaris.smf.modify"
@@ -153,6 +154,8 @@ def _of_type(place: Place) -> tuple[str, ...]:
     to write ``application`` groups must not reach a method by way of the name ``start``.
     """
     kinds = {place.type, *(group.type for group in place.levels), *place.types}
+    if service_of(place.fmri) == HASH_SERVICE:
+        kinds.add(_FRAMEWORK)  # whatever its type, a group there says what was imported
     kinds.add(_STANDARD_TYPES.get(place.group, place.type))
     is_one = len(kinds) == 1 and place.type in _MODIFIABLE
     return (f"{MODIFY}.{place.type}",) if is_one else ()

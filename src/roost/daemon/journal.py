@@ -8,6 +8,10 @@ from contextlib import suppress
 
 from roost.layout import Layout
 
+_BUGS = 20
+_BUGS_S = 60.0
+"""So many bugs are told of within this time: whoever has found one must not fill the disk."""
+
 
 class MasterLog:
     """Appends bracketed, time-stamped lines. A log that cannot be written never stops work."""
@@ -17,7 +21,9 @@ class MasterLog:
         self.failures = 0
         """Lines that could not be written."""
         self.bugs = 0
-        """Errors of ours that were recorded."""
+        """Errors of ours that were met."""
+        self._bugs_since = 0.0
+        self._bugs_told = 0
 
     def write(self, text: str) -> None:
         """One line."""
@@ -28,6 +34,14 @@ class MasterLog:
         import traceback  # noqa: PLC0415  not needed as long as all is well
 
         self.bugs += 1
+        now = time.monotonic()
+        if now - self._bugs_since >= _BUGS_S:
+            self._bugs_since, self._bugs_told = now, 0
+        self._bugs_told += 1
+        if self._bugs_told > _BUGS:
+            if self._bugs_told == _BUGS + 1:
+                self.write(f"There were {_BUGS} bugs; more is not recorded for a while")
+            return
         trace = "".join(traceback.format_exception(problem))
         self._append(f"[ {time.strftime('%b %e %T')} A bug in roost, at {where}: ]\n{trace}")
         with suppress(OSError):

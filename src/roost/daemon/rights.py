@@ -7,6 +7,7 @@ others, what was refused and what was done goes to svc.startd's log: names, neve
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
@@ -57,6 +58,8 @@ _MAX_NAMED = 8
 _MAX_LINE = 400
 """Characters of a caller's making that a line of the log takes."""
 _REFUSALS = 20
+_ALL_REFUSALS = 2000
+"""Likewise of all users together, of whom one may have many numbers."""
 _REFUSALS_S = 60.0
 """So many refusals of one user are logged within this time: nobody fills the disk with them."""
 
@@ -92,7 +95,9 @@ class Rights:
         self._file = SecurityFile(layout.security, journal.write)
         self._allowed: list[tuple[str, str]] = []
         """What the call under way may do, and by which authorization."""
-        self._refusals: dict[int, tuple[float, int]] = {}
+        self._refusals: Counter[int] = Counter()
+        """How many there were of each user, since then."""
+        self._refusals_since = now()
 
     # --- changes ------------------------------------------------------------------------
 
@@ -322,15 +327,18 @@ class Rights:
         self._allowed.clear()
 
     def _log_refusal(self, peer: Peer, what: str) -> None:
-        now = self._now()
-        since, count = self._refusals.get(peer.uid, (now, 0))
-        if now - since >= _REFUSALS_S:
-            since, count = now, 0
-        self._refusals[peer.uid] = since, count + 1
-        if count < _REFUSALS:
+        if self._now() - self._refusals_since >= _REFUSALS_S:
+            self._refusals_since = self._now()
+            self._refusals.clear()
+        if self._refusals.total() >= _ALL_REFUSALS:
+            return
+        self._refusals[peer.uid] += 1
+        if self._refusals[peer.uid] <= _REFUSALS:
             self._log(peer, f"was not allowed to {what}")
-        elif count == _REFUSALS:
+        elif self._refusals[peer.uid] == _REFUSALS + 1:
             self._log(peer, f"was refused {_REFUSALS} times; more is not logged for a while")
+        if self._refusals.total() == _ALL_REFUSALS:
+            self._journal.write(f"{_ALL_REFUSALS} requests were refused; more is not logged now.")
 
     def _log(self, peer: Peer, text: str) -> None:
         shown = printable(text)

@@ -203,6 +203,10 @@ class ChangeLog:
         number, fmri, service = entity
         self._begin()
         if number in self._fresh:
+            # Made anew under a name of which the log may tell.
+            for _, new in changed:
+                if new is not None and is_protected(new):
+                    self._wipe(fmri, new.name)
             return
         told = [(old, new) for old, new in changed if not _is_record(fmri, old, new)]
         rows: list[tuple[Parameter, ...]] = []

@@ -12,7 +12,10 @@ RESTARTER_NAME = "svc.startd"
 DEFAULT_GROUP = "application"
 """The group of a property that is named without one."""
 
-_SPECIAL = frozenset(";&()|^<>\n \t\\\"'`")
+_SPECIAL = frozenset(";&()|^<>\n \t\\\"'`$")
+"""SMF's list, and ``$``: who may set a value must not read the method's environment by it, or
+make several words of one by ``${IFS}``.
+"""
 _SEPARATORS = {":": ":", ",": ","}
 
 

@@ -236,6 +236,17 @@ def test_a_group_that_becomes_protected_is_wiped(tmp_path: Path, where: str) -> 
     assert _file_holds(tmp_path, b"fisher")
 
 
+def test_a_protected_group_of_an_entity_made_anew_is_wiped_too(tmp_path: Path) -> None:
+    with opened(tmp_path) as repository:
+        _imported(repository, "a=1")
+        repository.commit(X, "config", [put("password=hunter3")])
+        repository.delete(S)
+        _imported(repository, SECRET[0])
+        told = [e for e in _log(repository) if e.property == "password"]
+        assert [(e.protected, e.old, e.new) for e in told] == [(True, None, Said("astring"))]
+    assert not _file_holds(tmp_path, b"hunter")
+
+
 def test_what_the_repository_notes_of_files_is_not_told(repository: Repository) -> None:
     _imported(repository, "a=1")
     _imported(repository, "a=1", file="/m/other.xml")

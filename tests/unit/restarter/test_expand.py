@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from roost.errors import InvalidValue
@@ -34,7 +36,7 @@ def expanded(command: str) -> str:
         ("%{options/search:}", "a.org:b.org"),
         ("%{options/search,}", "a.org,b.org"),
         ("[%{options/empty}]", "[]"),
-        ("%{options/odd}", r"a\ b\;c$d"),
+        ("%{options/odd}", r"a\ b\;c\$d"),
         ("%{svc:/other/thing:default/:properties/pg/prop}", "there"),
         ("%{svc:/other/thing:default/:properties/pg/prop,}", "there"),
         ("%{svc:/other/thing/:properties/pg/prop}", "service"),
@@ -73,4 +75,11 @@ def test_refusals_say_what_is_wrong(command: str, why: str) -> None:
 def test_each_character_of_smf_s_list_is_escaped() -> None:
     special = ";&()|^<>\n \t\\\"'`"
     assert escape(special) == "".join("\\" + char for char in special)
-    assert escape("plain-text_1.0/$*") == "plain-text_1.0/$*"
+    assert escape("plain-text_1.0/*") == "plain-text_1.0/*"
+
+
+@pytest.mark.parametrize("value", ["$HOME", "${IFS}--more", "$(id)", "`id`", "a;b", "a\\$b", "x y"])
+def test_a_value_is_one_word_of_the_shell_as_it_is(value: str) -> None:
+    """What somebody may set as a value makes no more arguments, and tells no variables."""
+    argv = ["sh", "-c", f"exec printf '<%s>' {escape(value)}"]
+    assert subprocess.run(argv, capture_output=True, check=True, text=True).stdout == f"<{value}>"

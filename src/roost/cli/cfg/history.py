@@ -97,7 +97,10 @@ class History:
     def _write(self, lines: Sequence[str]) -> None:
         fresh = f"{self._path}.{os.getpid()}"
         try:
-            fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with suppress(FileNotFoundError):
+                os.unlink(fresh)
+            # O_EXCL: the home may be that of a user who lets root work in it (sudo -E).
+            fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(fd, "wb") as file:
                 os.fchmod(fd, 0o600)
                 text = "".join(f"{line}\n" for line in lines)

@@ -243,34 +243,20 @@ def _checked(text: str, act: str) -> str | None:
 
 def write_output(path: str, text: str) -> None:
     """Write FILE of ``> FILE``, whole or not at all; `SystemCallFailed` with the reason."""
+    from roost.cli.files import replace_file  # noqa: PLC0415  few commands write files
+
+    data = text.encode(errors="surrogateescape")
     try:
         if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
-            _write(path, text)  # /dev/stdout and its like must stay what they are
+            # /dev/stdout and its like must stay what they are.
+            with open(path, "wb") as file:
+                file.write(data)
         else:
-            _replace(path, text)
+            replace_file(path, data)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         hint = f"ls -ld {os.path.dirname(path) or '.'}"
         raise SystemCallFailed(f"write {path}", why, hint) from None
-
-
-def _replace(path: str, text: str) -> None:
-    """Write beside the file first: a full disk must not cost what it held before."""
-    fresh = f"{path}.new"
-    try:
-        _write(fresh, text)
-        if os.path.exists(path):
-            os.chmod(fresh, os.stat(path).st_mode & 0o7777)
-        os.replace(fresh, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(fresh)
-        raise
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(text)
 
 
 def refuse_snapshot(session: Session, call: Call) -> None:
