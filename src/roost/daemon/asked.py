@@ -11,7 +11,7 @@ from roost.errors import InvalidValue
 from roost.fmri import is_glob
 
 MAX_PATTERNS = 1_000
-MAX_GLOBS = 100
+MAX_GLOBS = 32
 """Of those patterns: each is compiled, and matched with every FMRI."""
 
 
