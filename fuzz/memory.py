@@ -55,6 +55,23 @@ _PIECES: dict[str, tuple[tuple[bytes, bytes, bytes], ...]] = {
         (b"list ", b"*[", b""),
     ),
     "fmri": ((b"svc:/", b"a/", b"a:b"), (b"", b"*", b""), (b"", b"[", b""), (b"svc:", b"/", b"")),
+    "unit": (
+        (b"[Service]\n", b"A=b\n", b""),
+        (b"[Service]\nExecStart=/x", b" a", b"\n"),
+        (b"[Service]\nExecStart=/x ", b"%n", b"\n"),
+        (b"[Service]\nExecStart=/x\nEnvironment=", b"A=1 ", b"\n"),
+        (b"[Service]\nExecStart=/x ", b"\\\n", b"\n"),
+        (b"", b"[", b""),
+    ),
+    "supervisor": (
+        (b"[program:x]\ncommand=x", b" a", b""),
+        (b"[program:x]\ncommand=", b"%(here)s", b""),
+        (b"[program:x]\ncommand=x\nenvironment=", b"A=1,", b""),
+        (b"", b"[program:x]\n", b""),
+        (b"[program:x]\ncommand=x\nnumprocs=99999999\n", b"#\n", b""),
+    ),
+    "procfile": ((b"", b"a: b\n", b""), (b"a: ", b"$(", b""), (b"a: ", b"'", b"")),
+    "security": ((b"", b"[", b""), (b"a=", b"[", b""), (b"[users]\na=[", b"'b',", b"]")),
     "wire": (
         (b'{"method":"x","parameters":', b"[", b"\0"),
         (b'{"a":', b'{"a":', b"\0"),

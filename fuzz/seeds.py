@@ -41,6 +41,77 @@ _FMRIS = (
 )
 
 
+_FILES = {
+    "unit": """[Unit]
+Description=Some server
+After=network-online.target other.service
+Requires=other.service
+ConditionPathExists=!/etc/no
+[Service]
+Type=forking
+PIDFile=/run/x.pid
+User=www
+Group=www
+UMask=0027
+Environment=A=1 "B=two words" C='x'
+EnvironmentFile=-/etc/default/x
+ExecStartPre=-/bin/mkdir -p /run/x
+ExecStart=/usr/bin/x --name %n --dir %h \\
+  $OPTIONS ${ONE} "a b"
+ExecReload=/bin/kill -HUP $MAINPID
+ExecStop=/usr/bin/x stop
+Restart=on-failure
+RestartSec=5
+TimeoutStopSec=1min 30s
+KillSignal=SIGQUIT
+LimitNOFILE=65536:infinity
+RuntimeDirectory=x
+ProtectSystem=full
+[Install]
+WantedBy=multi-user.target
+""",
+    "supervisor": """[supervisord]
+nodaemon=true ; comment
+[program:web]
+command=/usr/bin/web --port=%(ENV_HOME)s %(program_name)s_%(process_num)02d
+process_name=%(program_name)s_%(process_num)02d
+numprocs=2
+directory=%(here)s
+user=www
+umask=022
+environment=A="1",B='two, words',C=%%
+autostart=true
+autorestart=unexpected
+exitcodes=0,2
+startsecs=5
+stopsignal=QUIT
+stopwaitsecs=10
+priority=10
+stdout_logfile=/var/log/web.log
+[group:all]
+programs=web
+priority=5
+[eventlistener:e]
+command=e
+events=TICK_60
+[include]
+files = conf.d/*.conf
+""",
+    "procfile": """web: bundle exec puma -p $PORT
+worker: FOO=bar exec ./worker "a b" 'c' | tee log && true
+release: ./migrate
+""",
+    "security": """[users]
+alice = ["Service Operator"]
+[groups]
+operators = ["solaris.smf.manage", "solaris.smf.value.config/web"]
+[profiles]
+"Web Admin" = ["solaris.smf.manage.*"]
+""",
+}
+"""One input for each target of which the corpus has none."""
+
+
 def seeds(target: str) -> Iterator[bytes]:
     """The inputs to begin with."""
     match target:
@@ -59,6 +130,8 @@ def seeds(target: str) -> Iterator[bytes]:
             yield from (text.encode() for text in _FMRIS)
         case "wire":
             yield from _messages()
+        case _:
+            yield _FILES[target].encode()
 
 
 def _manifests() -> Iterator[bytes]:

@@ -16,9 +16,23 @@ from roost.cli.cfg.lexer import Lexer, lex, quoted
 from roost.cli.cfg.runner import parse_call
 from roost.cli.cfg.table import command_named, is_command
 from roost.cli.cfg.values import glob_matcher, parse_addition, parse_assignment
-from roost.errors import RoostError
+from roost.convert import (
+    Conversion,
+    ProcfileOptions,
+    Source,
+    SupervisorOptions,
+    UnitFile,
+    UnitOptions,
+    convert_procfile,
+    convert_supervisor,
+    convert_units,
+    joined,
+)
+from roost.daemon.security_file import Broken
+from roost.daemon.security_file import parse as parse_security
+from roost.errors import InvalidName, InvalidValue, RoostError
 from roost.fmri import canonical, match_instances, match_services, parse
-from roost.manifest import read_bundle, write_bundle, write_toml
+from roost.manifest import normal_form, read_bundle, write_bundle, write_toml
 from roost.model.bundle import Bundle
 from roost.model.bundle_json import bundle_from_json, bundle_to_json
 
@@ -28,6 +42,7 @@ MEGABYTE = 1 << 20
 _SERVICES = ("svc:/site/a", "svc:/system/a", "svc:/network/http")
 _INSTANCES = ("svc:/site/a:default", "svc:/system/a:b", "svc:/network/http:apache")
 _INTERFACES = packaged_interfaces()
+_UNITS = UnitOptions({})
 
 
 def manifest(data: bytes) -> None:
@@ -113,10 +128,49 @@ def _message(message: dict[str, object]) -> None:
             bundle_from_json(bundle)
 
 
+def unit(data: bytes) -> None:
+    """A systemd unit becomes a bundle that can be written, with its notes, and read again."""
+    source = Source("fuzz.service", data.decode(errors="surrogateescape"))
+    with suppress(InvalidName, InvalidValue):
+        _written(convert_units([UnitFile("fuzz.service", "/x/fuzz.service", (source,))], _UNITS))
+
+
+def supervisor(data: bytes) -> None:
+    """So does supervisord.conf."""
+    source = Source("supervisord.conf", data.decode(errors="surrogateescape"))
+    with suppress(InvalidName, InvalidValue):
+        options = SupervisorOptions({source.name: "/x"}, {"HOME": "/root"})
+        _written(convert_supervisor([source], options))
+
+
+def procfile(data: bytes) -> None:
+    """So does a Procfile."""
+    source = Source("Procfile", data.decode(errors="surrogateescape"))
+    with suppress(InvalidName, InvalidValue):
+        _written(convert_procfile(source, ProcfileOptions("/x", "site/fuzz")))
+
+
+def _written(conversions: list[Conversion]) -> None:
+    found = joined("fuzz", conversions)
+    notes = {fmri: lines for fmri, lines in found.comments().items() if fmri}
+    data = write_toml(found.bundle, notes=notes)
+    assert read_bundle(data, "again.toml") == normal_form(found.bundle)
+
+
+def security(data: bytes) -> None:
+    """etc/security/roost.toml."""
+    with suppress(Broken, UnicodeDecodeError):
+        parse_security(data.decode())
+
+
 TARGETS: dict[str, Target] = {
     "manifest": manifest,
     "toml": toml,
     "svccfg": svccfg,
     "fmri": fmri,
     "wire": wire,
+    "unit": unit,
+    "supervisor": supervisor,
+    "procfile": procfile,
+    "security": security,
 }

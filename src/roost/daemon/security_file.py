@@ -62,6 +62,8 @@ def parse(text: str) -> Grants:
         if found is None:  # "(at end of document)"
             raise Broken(str(problem), text.count("\n") + 1) from None
         raise Broken(found[1], int(found[2])) from None
+    except RecursionError:
+        raise Broken("its brackets are nested too deeply") from None
     return _Reader(text, content).grants()
 
 

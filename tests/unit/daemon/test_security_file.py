@@ -88,6 +88,11 @@ def _write(path: Path, text: str | bytes, mode: int = 0o644) -> None:
 ALICE = '[users]\nalice = ["solaris.smf.manage"]\n'
 
 
+def test_brackets_without_end_are_a_mistake_like_any_other() -> None:
+    with pytest.raises(Broken, match="too deeply"):
+        parse("a=" + "[" * 100_000)
+
+
 def test_it_is_read_again_when_it_has_changed(path: Path) -> None:
     file = Watched(path)
     assert file.grants() == Grants()
