@@ -18,7 +18,7 @@ import pytest
 
 import roost
 from roost.layout import Layout
-from tests.integration.daemon import BIN, Daemon
+from tests.integration.daemon import BIN, Daemon, service
 from tests.integration.refusals import (
     ALPHA,
     BROKEN,
@@ -110,7 +110,9 @@ def files(daemon: Daemon, public: Path) -> Iterator[Path]:
     place = public / "files"
     place.mkdir()
     (place / "manifest.xml").write_bytes((daemon.root / "test.xml").read_bytes())
-    (place / "archive.xml").write_text(call(daemon.root, "svccfg archive").clean(0).out)
+    archive = call(daemon.root, "svccfg archive").clean(0).out
+    more = archive.replace("</service_bundle>", f"{service('site/more')}</service_bundle>")
+    (place / "archive.xml").write_text(more)
     (place / "profile.xml").write_text(
         call(daemon.root, "svccfg extract")
         .clean(0)
@@ -349,5 +351,6 @@ def test_a_user_owns_what_it_runs(enter: list[str], public: Path) -> None:
         as_nobody(enter, root, "svccfg add site/mine").clean(0)
         call(root, "svccfg add site/roots").clean(0)
         outcome = execute(root, "svccfg add site/theirs", before=become(enter, OTHER))
-        outcome.refused(1, f"user {OTHER} lacks the authorization {MODIFY}")
+        again = f"try: sudo env ROOST_ROOT={root} svccfg add site/theirs"
+        outcome.refused(1, f"user {OTHER} lacks the authorization {MODIFY}", again)
         assert call(root, "svccfg list site/*").clean(0).out == "site/mine\nsite/roots\n"

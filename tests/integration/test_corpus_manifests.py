@@ -136,7 +136,7 @@ def test_over_toml_each_is_the_same() -> None:
 
 
 def test_toml_is_short() -> None:
-    """Hardly more than half of what XML takes, blank lines counted; and hardly a group has to be spelt out."""
+    """Hardly more than half of what XML takes; and hardly a group has to be spelt out."""
     bundles = [result for result in outcomes().values() if isinstance(result, Bundle)]
     written = [write_toml(bundle) for bundle in bundles]
     assert sum(map(len, written)) < 0.55 * sum(len(write_bundle(bundle)) for bundle in bundles)

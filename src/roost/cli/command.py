@@ -8,6 +8,7 @@ must start fast.
 from __future__ import annotations
 
 import getopt
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,12 +16,13 @@ from dataclasses import dataclass
 
 from roost.errors import (
     InternalError,
+    NotAllowed,
     RoostError,
     SystemCallFailed,
     UsageError,
     printable,
 )
-from roost.layout import Layout, chosen_layout
+from roost.layout import ROOT_VARIABLE, Layout, chosen_layout
 from roost.streams import lead_nowhere, open_standard_streams
 
 EXIT_INTERRUPTED = 130
@@ -166,11 +168,26 @@ def to_type(command: str) -> str:
     return re.sub(_SPEAKS_WITH_STARTD, lambda found: found[1] + option, command)
 
 
+def hint_of(problem: RoostError) -> str:
+    """What to type next, safe for a terminal; of what only others may do, this as root."""
+    if problem.hint:
+        return printable(to_type(problem.hint))
+    return printable(_as_root()) if isinstance(problem, NotAllowed) and os.geteuid() else ""
+
+
+def _as_root() -> str:
+    import shlex  # noqa: PLC0415  only for who is in trouble
+
+    root = os.environ.get(ROOT_VARIABLE)
+    words = ["sudo", *(["env", f"{ROOT_VARIABLE}={root}"] if root else [])]
+    return shlex.join([*words, os.path.basename(sys.argv[0]), *sys.argv[1:]])
+
+
 def print_error(program: str, problem: RoostError) -> None:
     """Tell a person on standard error: what, why, and what to type next."""
     _complain(f"{program}: {problem.message}")
-    if problem.hint:
-        _complain(f"{program}: try: {printable(to_type(problem.hint))}")
+    if hint := hint_of(problem):
+        _complain(f"{program}: try: {hint}")
     if isinstance(problem, InternalError):
         _complain(f"{program}: this is a bug in roost; the log of svc.startd has its trace")
 

@@ -298,7 +298,7 @@ class Rights:
         if self._file.fault:
             why = f"{self._file.fault}; so {why}"
         self._log_refusal(call.peer, what)
-        return NotAllowed(what, why, "sudo the same command")
+        return NotAllowed(what, why)
 
     # --- the log ----------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """`Repository`: the configuration store as the daemon sees it.
 
 Two files: the persistent store, where every change is durable when the call returns, and the
-volatile one, which svc.startd empties at its start. Each changing method is one transaction of one of
-them. Where an entity goes away its volatile groups go after the commit; what a failure
+volatile one, which svc.startd empties at its start. Each changing method is one transaction of
+one of them. Where an entity goes away its volatile groups go after the commit; what a failure
 leaves of them is out of sight, and is swept at the next opening.
 
 This process is the only user of both files, which SQLite's exclusive lock holds it to.

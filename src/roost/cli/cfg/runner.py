@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from roost.cli.cfg.lexer import Kind, Lexer, Token, WrongArguments, lex
 from roost.cli.cfg.session import Call, Command, Session, refuse_snapshot, write_output
 from roost.cli.cfg.table import command_named, is_command
-from roost.cli.command import to_type
-from roost.errors import InternalError, RequestError, RoostError, printable
+from roost.cli.command import hint_of
+from roost.errors import InternalError, NotAllowed, RequestError, RoostError
 
 
 def run_words(session: Session, words: Sequence[str]) -> int:
@@ -52,7 +52,8 @@ def _guarded(
     try:
         run(session, tokens)
     except RoostError as problem:
-        if not problem.hint and isinstance(problem, RequestError) and is_command(tokens[0].text):
+        has_hint = problem.hint or isinstance(problem, NotAllowed)
+        if not has_hint and isinstance(problem, RequestError) and is_command(tokens[0].text):
             problem.hint = f"help {tokens[0].text}"
         return report(session, problem, place, in_shell=in_shell)
     return 1 if session.failed else 0
@@ -100,9 +101,10 @@ def report(session: Session, problem: RoostError, place: str, *, in_shell: bool 
     session.out.flush()
     where = f"{place}: " if place else ""
     session.note(f"{where}{problem.message}")
-    if problem.hint and not isinstance(problem, WrongArguments):
-        hint = _for_shell(session, problem.hint) if in_shell else problem.hint
-        session.note(f"try: {printable(to_type(hint))}")
+    if in_shell and problem.hint:
+        problem.hint = _for_shell(session, problem.hint)
+    if (hint := hint_of(problem)) and not isinstance(problem, WrongArguments):
+        session.note(f"try: {hint}")
     if isinstance(problem, InternalError):
         session.note("this is a bug in roost; the log of svc.startd has its trace")
     return problem.exit_status
