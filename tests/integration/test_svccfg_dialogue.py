@@ -57,6 +57,35 @@ def test_editprop(quotes: House, tmp_path: Path) -> None:
     assert quotes.props("quotes", "config/port") == "config/port  count    7\n"
 
 
+def test_what_was_written_in_vain_is_not_lost(quotes: House, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(
+        "#!/bin/sh\nprintf 'setprop config/port = 9\\nsetprop config/port = x\\n' >$1\n"
+    )
+    editor.chmod(0o755)
+    environment = {"EDITOR": str(editor), "VISUAL": "", "TMPDIR": str(tmp_path)}
+    result = quotes.run("-s", "quotes", "editprop", env=environment)
+    assert result.status == 1
+    assert "edited text:2: cannot use 'x' as a value" in result.err
+    (kept,) = tmp_path.glob("svccfg.*")
+    assert f"what you wrote is in {kept}; mend it, then: svccfg -s" in result.err
+    assert kept.read_text() == "setprop config/port = 9\nsetprop config/port = x\n"
+    kept.write_text(kept.read_text().replace("x", "10"))
+    assert quotes.run("-s", "svc:/site/quotes", "-f", str(kept)) == Result(0, "", "")
+    assert quotes.props("quotes", "config/port") == "config/port  count    10\n"
+    kept.unlink()
+    editor.write_text("#!/bin/sh\nexit 1\n")
+    assert quotes.run("-s", "quotes", "editprop", env=environment).status == 1
+    assert list(tmp_path.glob("svccfg.*")) == []
+
+
+def test_the_hint_for_a_missing_group_has_its_type(quotes: House) -> None:
+    quotes.ok("add site/bare")
+    for group, kind in (("general", "framework"), ("stop", "method"), ("mine", "application")):
+        said = quotes.refused("-s", "site/bare", f"setprop {group}/x = astring: y")
+        assert f"addpg {group} {kind}" in said
+
+
 def test_a_file_of_commands_stops_at_the_first_error(quotes: House, tmp_path: Path) -> None:
     path = tmp_path / "commands"
     path.write_text(

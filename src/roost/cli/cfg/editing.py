@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 
 from roost.cli.cfg.session import Call, Command, Session
 from roost.cli.cfg.values import shown_values
@@ -46,15 +47,28 @@ def _editprop(session: Session, call: Call) -> None:
 
     fmri = session.entity(call)
     text = edit_text(fmri, session.store.groups(fmri).values())
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", errors="surrogateescape", prefix="svccfg.", newline=""
-    ) as file:
+    fd, path = tempfile.mkstemp(prefix="svccfg.")
+    with open(fd, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(text)
-        file.flush()
-        _edit(file.name, fmri)
-        with open(file.name, encoding="utf-8", errors="surrogateescape", newline="\n") as edited:
-            status = run_lines(session, edited, "edited text")
-    session.failed = status != 0
+    done = False
+    try:
+        _edit(path, fmri)
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as edited:
+            done = run_lines(session, edited, "edited text") == 0
+    finally:
+        _put_away(session, path, text, fmri, done=done)
+    session.failed = not done
+
+
+def _put_away(session: Session, path: str, text: str, fmri: str, *, done: bool) -> None:
+    """Remove the text; but keep what was written in vain."""
+    with suppress(OSError, ValueError):
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            is_lost = not done and file.read() != text
+        if is_lost:
+            session.note(f"what you wrote is in {path}; mend it, then: svccfg -s {fmri} -f {path}")
+        else:
+            os.unlink(path)
 
 
 def _edit(path: str, fmri: str) -> None:

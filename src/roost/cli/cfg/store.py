@@ -13,6 +13,11 @@ from roost.api import typed
 from roost.errors import Conflict, DaemonNotRunning, NotFound
 from roost.model.properties import Property, PropertyGroup, PropertyType, property_type
 
+_USUAL_TYPES = {
+    **dict.fromkeys(("general", "method_context", "startd"), "framework"),
+    **dict.fromkeys(("refresh", "start", "stop"), "method"),
+}
+"""Of groups that have a meaning for svc.startd (smf(7))."""
 _ATTEMPTS = 100
 """So often is a change begun anew when somebody else keeps changing the same group."""
 
@@ -108,8 +113,9 @@ class Store:
         """One of the entity's own groups; `NotFound` with the command that makes it."""
         found = self.groups(fmri, group=name).get(name)
         if found is None:
+            kind = _USUAL_TYPES.get(name, "application")
             raise NotFound(
-                f"find property group '{name}' of {fmri}", "Not found.", f"addpg {name} application"
+                f"find property group '{name}' of {fmri}", "Not found.", f"addpg {name} {kind}"
             )
         return found
 
