@@ -71,17 +71,14 @@ def _of_claims(before: LayeredGroup, after: LayeredGroup) -> list[Difference]:
     old, new = _group(claim_of(before)), _group(claim_of(after))
     if old != new:
         return [Difference("", changed[-1], old, new, True, _file(after.claims.get(changed[-1])))]
-    return [
-        Difference(
-            "",
-            layer,
-            _group(before.claims.get(layer)),
-            _group(after.claims.get(layer)),
-            False,
-            _file(after.claims.get(layer)),
-        )
-        for layer in changed
-    ]
+    found = []
+    for layer in changed:
+        was, now = _group(before.claims.get(layer)), _group(after.claims.get(layer))
+        # One more layer that has the group, of the type that holds, changes nothing for anybody.
+        holding = (new.type, False) if new is not None else None
+        if not {_type(before.claims.get(layer)), _type(after.claims.get(layer))} <= {None, holding}:
+            found.append(Difference("", layer, was, now, False, _file(after.claims.get(layer))))
+    return found
 
 
 def _of_property(

@@ -12,9 +12,9 @@ from roost.errors import Conflict, RepositoryDamaged
 from roost.layout import Layout
 from roost.model.bundle import Dependent
 from roost.repository import Repository, history
-from roost.repository.differences import Said
+from roost.repository.differences import Said, differences
 from roost.repository.history import Actor, Entry, Op
-from roost.repository.layers import Layer
+from roost.repository.layers import Claim, Layer, LayeredGroup
 from roost.repository.port import Change, ChangeOp
 from roost.repository.schema import PERSISTENT
 
@@ -135,6 +135,17 @@ def test_a_change_of_type(repository: Repository) -> None:
     repository.commit(X, "config", [change])
     (entry,) = _new(repository, since)
     assert (entry.old, entry.new) == (Said("count", ("80",)), Said("astring", ("80",)))
+
+
+def test_one_more_layer_that_has_a_group_is_no_news() -> None:
+    below = {Layer.MANIFEST: Claim("application", file="m")}
+    held = LayeredGroup("g", below)
+    same = LayeredGroup("g", {**below, Layer.SITE_PROFILE: Claim("application", file="s")})
+    assert differences(held, same) == []
+    assert differences(same, held) == []
+    masked = LayeredGroup("g", {Layer.MANIFEST: Claim("", masked=True)})
+    (told,) = differences(held, masked)
+    assert (told.old, told.new, told.holds) == (Said("application"), None, True)
 
 
 def test_snapshots_and_reverts(repository: Repository) -> None:
