@@ -65,7 +65,7 @@ def test_the_document_goes_out_and_the_summary_beside_it(unit: Path) -> None:
         "roost: svc:/site/sleeper: 4 lines converted; 1 not:\n"
         "roost:      1  roost does not confine services\n"
     )
-    xml, _ = convert("--to", "xml", unit)
+    xml, _ = convert("--format", "xml", unit)
     assert xml.startswith("<?xml")
     assert f"{unit}:6: PrivateTmp=yes: roost does not confine services" in xml
 
@@ -81,7 +81,7 @@ def test_strict_fails_but_writes(unit: Path, tmp_path: Path) -> None:
 def test_a_directory_gets_a_file_for_each_service(unit: Path, tmp_path: Path) -> None:
     other = tmp_path / "cron.service"
     other.write_text(UNIT)
-    out, err = convert("-o", f"{tmp_path}/made/", "--to", "xml", unit, other)
+    out, err = convert("-o", f"{tmp_path}/made/", "--format", "xml", unit, other)
     assert out == ""
     assert sorted(os.listdir(tmp_path / "made")) == ["site-sleeper.xml", "system-cron.xml"]
     assert err.count("4 lines converted") == 2
@@ -188,7 +188,7 @@ def test_bad_files_are_refused_in_one_line(
     ("words", "status", "why"),
     [
         ([], 2, "cannot convert anything: no file is given"),
-        (["--to", "yaml", "x"], 2, "cannot convert to 'yaml': the formats are toml and xml"),
+        (["--format", "yaml", "x"], 2, "cannot convert to 'yaml': the formats are toml and xml"),
         (["--name", "a b", "x"], 1, "cannot use 'a b' as the name of a service"),
         (["--name", "a", "UNIT", "UNIT2"], 2, "cannot name 2 files a: --name is for one file"),
         (["--instance", "a", "UNIT"], 2, "no file is a template (NAME@.service)"),

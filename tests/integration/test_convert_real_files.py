@@ -147,7 +147,7 @@ def convert_all(
     for number, path in enumerate(paths):
         form = ("toml", "xml")[number % 2]
         file = directory / f"{number}.{form}"
-        options = ["--json", "--to", form, "-o", str(file)]
+        options = ["--json", "--format", form, "-o", str(file)]
         services = run(capsys, *options, path)
         if not taken.isdisjoint(services):
             services = run(capsys, *options, "--name", f"site/n{number}", path)

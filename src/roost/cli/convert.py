@@ -46,7 +46,7 @@ _SUPERVISOR = re.compile(
 )
 _UNIT = re.compile(r"^\[(Unit|Service|Install)\]", re.MULTILINE)
 
-_TO = Option("--to", "the format: toml (the default) or xml", "FORMAT")
+_FORMAT = Option("--format", "the format: toml (the default) or xml", "FORMAT")
 _OUTPUT = Option("-o", "write to this file, or a file for each service to this directory", "PATH")
 _NAME = Option("--name", "the name of the service that is made", "SERVICE")
 _INSTANCE = Option("--instance", "make this instance of a template unit (may be repeated)", "NAME")
@@ -55,8 +55,8 @@ _STRICT = Option("--strict", "exit with 1 if some line could not be carried over
 SYNTAX = Syntax(
     "roost convert",
     "Make a service bundle of units of systemd, supervisord.conf or a Procfile.",
-    ("[--to FORMAT] [-o PATH] [--name SERVICE] [--instance NAME] [--strict] [--json] FILE...",),
-    (_TO, _OUTPUT, _NAME, _INSTANCE, _STRICT, JSON, *HELP),
+    ("[--format FORMAT] [-o PATH] [--name SERVICE] [--instance NAME] [--strict] [--json] FILE...",),
+    (_FORMAT, _OUTPUT, _NAME, _INSTANCE, _STRICT, JSON, *HELP),
     "Each line that cannot be carried over becomes a comment above its service.\n"
     "Files are known by their name: NAME.service and the like, Procfile; else by sections of\n"
     "supervisord.conf.",
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
 def _body(parsed: Parsed) -> int:
     if not parsed.operands:
         raise UsageError("convert anything", "no file is given")
-    target = parsed.value(_TO.flag) or _FORMATS[0]
+    target = parsed.value(_FORMAT.flag) or _FORMATS[0]
     if target not in _FORMATS:
         raise UsageError(f"convert to '{target}'", f"the formats are {' and '.join(_FORMATS)}")
     name = _checked_name(parsed.value(_NAME.flag))
