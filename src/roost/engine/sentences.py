@@ -191,9 +191,10 @@ def _start_facts(node: Node) -> list[str]:
 
 # --- maintenance ------------------------------------------------------------------------
 
+SMF_EXIT_ERR_CONFIG = 96
 _EXIT_NAMES = {
     95: "$SMF_EXIT_ERR_FATAL",
-    96: "$SMF_EXIT_ERR_CONFIG",
+    SMF_EXIT_ERR_CONFIG: "$SMF_EXIT_ERR_CONFIG",
     99: "$SMF_EXIT_ERR_NOSMF",
     100: "$SMF_EXIT_ERR_PERM",
     103: "$SMF_EXIT_DEGRADED",
@@ -238,7 +239,12 @@ def maintenance(node: Node, reason: Reason) -> Finding:
 
 
 def _needs_passphrase(node: Node, reason: Reason) -> bool:
-    return service_of(node.fmri) == SEALED_SERVICE and reason.method is MethodName.START
+    is_wrong = reason.status is not None and reason.status.code == SMF_EXIT_ERR_CONFIG
+    return (
+        service_of(node.fmri) == SEALED_SERVICE
+        and reason.method is MethodName.START
+        and not is_wrong
+    )
 
 
 def _sentence(phrase: str) -> str:

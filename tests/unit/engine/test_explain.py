@@ -387,6 +387,11 @@ def test_sentences_of_maintenance(reason: Reason, message_id: str, text: str) ->
         ),
         (
             "svc:/system/filesystem/sealed:home",
+            failure(FAILED, 96),  # its store is absent, or wrong: no passphrase helps
+            "svcadm clear svc:/system/filesystem/sealed:home",
+        ),
+        (
+            "svc:/system/filesystem/sealed:home",
             failure(FAILED, 1, name="stop"),
             "svcadm clear svc:/system/filesystem/sealed:home",
         ),
