@@ -84,7 +84,9 @@ class RoostError(Exception):
         """
         what, why = printable(self.what), printable(self.why, with_lists=True)
         for at in (at for at, character in enumerate(what) if character == " "):
-            if why.startswith(f"{what[at + 1 :]}:"):
+            file, _, rest = why.partition(f"{what[at + 1 :]}:")
+            # After an instance's service, say, there is more of the name.
+            if not file and (rest[:1].isdigit() or rest.startswith(" ")):
                 return f"cannot {what[:at]} {why}"
         return f"cannot {what}: {why}" if why else f"cannot {what}"
 

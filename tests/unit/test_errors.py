@@ -20,6 +20,10 @@ from roost.errors import InvalidValue, ManifestError, NotFound, RoostError
         ),
         (InvalidValue("convert a", "a:1: no"), "cannot convert a:1: no"),
         (ManifestError("import a.xml", "a.xml.old: no"), "cannot import a.xml: a.xml.old: no"),
+        (
+            NotFound("delete svc:/a", "svc:/a:default is online"),
+            "cannot delete svc:/a: svc:/a:default is online",
+        ),
         (NotFound("find a\nb", "c\td"), r"cannot find a\nb: c\td"),
     ],
 )
