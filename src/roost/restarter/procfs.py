@@ -24,6 +24,7 @@ class Stat:
     comm: str
     state: str
     parent: int
+    group: int
     session: int
     start_ticks: int
 
@@ -44,7 +45,8 @@ class ProcFs:
         fields = rest.split()
         if not closed or len(fields) < 20:
             return None
-        return Stat(comm, fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+        parent, group, session, start_ticks = (int(fields[at]) for at in (1, 2, 3, 19))
+        return Stat(comm, fields[0], parent, group, session, start_ticks)
 
     def children(self, pid: int) -> list[int]:
         """Direct children of ``pid``, of all its threads, zombies too."""

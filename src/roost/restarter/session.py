@@ -69,6 +69,8 @@ class _Contract:
     sessions: set[int] = field(default_factory=set)
     sent: dict[int, set[int]] = field(default_factory=dict)
     """Signals that `SessionContracts.kill` sent, by pid."""
+    is_doomed: bool = False
+    """All its process groups were killed: whoever dies of that was meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,12 @@ class SessionContracts:
             fresh = [pid for pid in alive if pid not in tried]
             if not fresh:
                 break
-            self._note_sessions(kept, fresh)
+            groups = self._note_sessions(kept, fresh)
+            if number == signal.SIGKILL:
+                # The kernel kills a group at one stroke: who forks meanwhile does not get away.
+                kept.is_doomed = True
+                for group in groups:
+                    _send(-group, number)
             # Parents first: one that saw its child die would act on that, not on the signal.
             reached += [pid for pid in fresh if _send(pid, number)]
             tried.update(fresh)
@@ -302,12 +309,18 @@ class SessionContracts:
         found = (c for c in self._contracts.values() if self._log_of(c.instance) in paths)
         return next(found, None)
 
-    def _note_sessions(self, kept: _Contract, pids: Iterable[int]) -> None:
-        """Learn the sessions that descendants made before they lose their parents."""
+    def _note_sessions(self, kept: _Contract, pids: Iterable[int]) -> set[int]:
+        """Learn the sessions that descendants made before they lose their parents.
+
+        Returns the process groups in them: all in a session of the contract is of the contract.
+        """
+        groups: set[int] = set()
         for pid in pids:
             stat = self._proc.stat(pid)
-            if stat is not None and stat.session:
+            if stat is not None and stat.session not in (0, self._session):
                 kept.sessions.add(stat.session)
+                groups.add(stat.group)
+        return groups
 
 
 def _end_of(kept: _Contract, ended: os.waitid_result) -> _End:
@@ -316,7 +329,8 @@ def _end_of(kept: _Contract, ended: os.waitid_result) -> _End:
         return _End(kept.id, ended.si_pid, ExitStatus(code=ended.si_status), expected=False)
     dumped = ended.si_code == os.CLD_DUMPED
     status = ExitStatus(signal=ended.si_status, dumped_core=dumped)
-    return _End(kept.id, ended.si_pid, status, ended.si_status in sent)
+    is_meant = ended.si_status in sent or (kept.is_doomed and ended.si_status == signal.SIGKILL)
+    return _End(kept.id, ended.si_pid, status, is_meant)
 
 
 def _send(pid: int, number: int) -> bool:

@@ -37,7 +37,7 @@ def proc(request: pytest.FixtureRequest, tmp_path: Path) -> ProcFs:
 
 
 def test_a_name_with_parentheses_is_understood(proc: ProcFs) -> None:
-    assert proc.stat(11) == Stat("odd ) (name", "S", 10, 8, 1100)
+    assert proc.stat(11) == Stat("odd ) (name", "S", 10, 9, 8, 1100)
     assert proc.stat(99) is None
 
 
