@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -381,10 +382,13 @@ def test_editors_that_fail(root: Path, editor: str, why: str) -> None:
     outcome.refused(1, why)
 
 
-def test_an_editor_that_leaves_mistakes(root: Path) -> None:
+def test_an_editor_that_leaves_mistakes(root: Path, tmp_path: Path) -> None:
     editor = "sh -c 'printf \"\\n\\nsetprop config/port = x\\n\" > $0'"
-    outcome = execute(root, "svccfg -s site/alpha editprop", environment={"EDITOR": editor})
-    outcome.refused(1, "of type count", place="edited text:3")
+    environment = {"EDITOR": editor, "TMPDIR": str(tmp_path)}
+    outcome = execute(root, "svccfg -s site/alpha editprop", environment=environment)
+    said, _, kept = outcome.err.rstrip("\n").rpartition("\n")
+    replace(outcome, err=said).refused(1, "of type count", place="edited text:3")
+    assert kept.startswith(f"svccfg: what you wrote is in {tmp_path}/svccfg.")
 
 
 def test_a_bad_root_in_the_environment(tmp_path: Path) -> None:
