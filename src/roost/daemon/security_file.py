@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -55,6 +54,8 @@ class Broken(Exception):
 
 def parse(text: str) -> Grants:
     """What a file says; raises `Broken`."""
+    import tomllib  # noqa: PLC0415  most machines have no such file
+
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:

@@ -7,7 +7,6 @@ and only once a new one is there. Must not decide when to make one.
 
 from __future__ import annotations
 
-import calendar
 import errno
 import os
 import re
@@ -17,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import quote
 
 from roost.errors import StorageFull, SystemCallFailed
 from roost.repository.database import Database, create_file
@@ -106,6 +104,8 @@ def last_change(database: Database) -> Mark:
 
 def mark_of(path: str) -> Mark | None:
     """The mark of a backup; None if it cannot be read. Nothing is written."""
+    from urllib.parse import quote  # noqa: PLC0415  only where something is wrong
+
     uri = f"file:{quote(os.fsencode(path))}?immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
@@ -141,6 +141,8 @@ def _stamp(now_s: float, newest: str) -> str:
     stamp = time.strftime(_STAMP, time.localtime(now_s))
     if stamp > newest:
         return stamp
+    import calendar  # noqa: PLC0415  only for two backups in one second
+
     return time.strftime(_STAMP, time.gmtime(calendar.timegm(time.strptime(newest, _STAMP)) + 1))
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -168,6 +167,8 @@ def _copy_of(path: str) -> Iterator[str]:
 def _copy_file(source: str, target: str) -> None:
     create_file(target)
     with open(source, "rb") as file, open(target, "wb") as out:
+        import shutil  # noqa: PLC0415  only where something is wrong
+
         shutil.copyfileobj(file, out, _BLOCK_BYTES)
         out.flush()
         os.fsync(out.fileno())
