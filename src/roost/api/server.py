@@ -11,7 +11,7 @@ import os
 import resource
 import socket
 import stat
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -86,8 +86,7 @@ class Server:
         self._interfaces = packaged_interfaces() if interfaces is None else interfaces
         self._check_replies = check_replies
         self._slow = frozenset(slow)
-        self._line: deque[Call] = deque()
-        """Calls of slow methods, in the order they came."""
+        self._line = Turns(loop, slice_s=0)
         self._handlers: dict[str, Handler] = {
             SERVICE + "GetInfo": self._get_info,
             SERVICE + "GetInterfaceDescription": self._get_description,
@@ -190,16 +189,12 @@ class Server:
         if call.method not in self._slow or self._is_guest(call.peer):  # which had its turn
             self._carry_out(call)
             return
-        self._line.append(call)
-        if len(self._line) == 1:
-            self._loop.call_soon(self._next_in_line)
+        self._line.ask(call.peer.uid, partial(self._take_from_line, call))
 
-    def _next_in_line(self) -> None:
-        call = self._line.popleft()
-        if self._line:
-            self._loop.call_soon(self._next_in_line)
+    def _take_from_line(self, call: Call) -> bool:
         if not call.closed:  # the caller may have gone meanwhile
             self._carry_out(call)
+        return False
 
     def _carry_out(self, call: Call) -> None:
         try:

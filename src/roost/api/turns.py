@@ -19,12 +19,13 @@ Take = Callable[[], bool]
 
 
 class Turns:
-    """Work by user. Each turn of the loop does some of one user's, so that all else that the
-    loop does goes on in between.
+    """Work by user. Each turn of the loop does some of one user's, for ``slice_s`` seconds but
+    at least one piece, so that all else that the loop does goes on in between.
     """
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, slice_s: float = SLICE_S) -> None:
         self._loop = loop
+        self._slice_s = slice_s
         self._waiting: dict[int, deque[Take]] = {}
         """The user whose turn is next comes first."""
         self._is_due = False
@@ -51,7 +52,7 @@ class Turns:
             self._call_soon()
 
     def _take_slice(self, waiting: deque[Take]) -> None:
-        end = self._loop.now() + SLICE_S
+        end = self._loop.now() + self._slice_s
         while waiting:
             take = waiting.popleft()
             if take():
