@@ -25,9 +25,10 @@ from roost.api.wire import SERVICE, VarlinkError
 from roost.errors import NotAllowed, SystemCallFailed, SystemRefused
 from roost.loop import Loop
 
-__all__ = ["Call", "Guests", "Handler", "Peer", "Server"]
+__all__ = ["Answer", "Call", "Guests", "Handler", "Peer", "Server", "handlers_of"]
 
-Handler = Callable[[Call], Mapping[str, object] | None]
+Answer = Mapping[str, object]
+Handler = Callable[[Call], Answer | None]
 """Answers a call: with a mapping (the whole answer), by an exception, or, after None, later
 by ``reply`` or ``fail`` of the call."""
 
@@ -50,6 +51,11 @@ class Guests:
     is_guest: Callable[[Peer], bool]
     may_send_long: Callable[[Peer], bool]
     """Has it a use for long messages? Asked only when it sends one."""
+
+
+def handlers_of(interface: str, **handlers: Handler) -> dict[str, Handler]:
+    """The handlers of an interface by full method name; given by the methods' own names."""
+    return {f"{interface}.{name}": handler for name, handler in handlers.items()}
 
 
 def _ignore_bug(_method: str, _problem: BaseException) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 
 from roost.api import typed
 from roost.api.connection import Call
-from roost.api.server import Handler
+from roost.api.server import Answer, Handler, handlers_of
 from roost.daemon.asked import patterns_of
 from roost.daemon.manager import Manager
 from roost.daemon.transitions import Line, Position
@@ -21,7 +21,6 @@ from roost.fmri import match_instances, match_services, service_of
 from roost.repository.differences import Said
 from roost.repository.history import Entry
 
-Answer = Mapping[str, object]
 Form = dict[str, object]
 
 KINDS = ("change", "transition")
@@ -152,8 +151,7 @@ class HistoryApi:
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by full method name."""
-        ours: dict[str, Handler] = {"Read": self._read, "Snapshots": self._snapshots}
-        return {f"io.roost.History.{name}": handler for name, handler in ours.items()}
+        return handlers_of("io.roost.History", Read=self._read, Snapshots=self._snapshots)
 
     def _snapshots(self, call: Call) -> Answer:
         taken = self._manager.repository.snapshots_taken(typed.text(call.parameters, "fmri"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from roost.api import typed
 from roost.api.connection import Call
-from roost.api.server import Handler
+from roost.api.server import Answer, Handler, handlers_of
 from roost.daemon.changes import settle
 from roost.daemon.manager import Manager
 from roost.errors import InvalidValue
@@ -16,8 +16,6 @@ from roost.model.bundle_json import bundle_from_json, bundle_to_json
 from roost.model.properties import PropertyGroup
 from roost.repository.layers import PROFILE_LAYERS
 from roost.repository.port import FileReport, ImportReport, SourceFile
-
-Answer = Mapping[str, object]
 
 
 class ImportApi:
@@ -30,16 +28,16 @@ class ImportApi:
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by full method name."""
-        ours: dict[str, Handler] = {
-            "Import": self._import,
-            "ImportFiles": self._import_files,
-            "ReplaceLayer": self._replace_layer,
-            "Withdraw": self._withdraw,
-            "ImportedFiles": self._imported_files,
-            "ForgetFile": self._forget_file,
-            "Export": self._export,
-        }
-        return {f"io.roost.Repository.{name}": handler for name, handler in ours.items()}
+        return handlers_of(
+            "io.roost.Repository",
+            Import=self._import,
+            ImportFiles=self._import_files,
+            ReplaceLayer=self._replace_layer,
+            Withdraw=self._withdraw,
+            ImportedFiles=self._imported_files,
+            ForgetFile=self._forget_file,
+            Export=self._export,
+        )
 
     def _imported_files(self, _call: Call) -> Answer:
         return {"hashes": self._repository.imported_files()}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from roost.api import typed
 from roost.api.connection import Call
-from roost.api.server import Handler
+from roost.api.server import Answer, Handler, handlers_of
 from roost.daemon.changes import announce
 from roost.daemon.manager import Manager
 from roost.model.properties import Property, PropertyGroup, make_group, property_type
 from roost.model.protection import OPEN_TYPES
 from roost.repository.layers import LayerValue
-
-Answer = Mapping[str, object]
 
 
 class LayersApi:
@@ -26,11 +24,11 @@ class LayersApi:
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by full method name."""
-        ours: dict[str, Handler] = {
-            "Layers": self._layers,
-            "DropCustomizations": self._drop_customizations,
-        }
-        return {f"io.roost.Repository.{name}": handler for name, handler in ours.items()}
+        return handlers_of(
+            "io.roost.Repository",
+            Layers=self._layers,
+            DropCustomizations=self._drop_customizations,
+        )
 
     def _layers(self, call: Call) -> Answer:
         fmri = typed.text(call.parameters, "fmri")

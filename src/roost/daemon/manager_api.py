@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from roost import __version__
 from roost.api import typed
 from roost.api.connection import Call
-from roost.api.server import Handler
+from roost.api.server import Answer, Handler, handlers_of
 from roost.daemon.asked import fmris_of, patterns_of
 from roost.daemon.manager import Manager
 from roost.daemon.wire_forms import dependency_form, state_word
@@ -38,8 +38,6 @@ from roost.fmri import (
 from roost.model.properties import Property, PropertyType, make_group
 from roost.repository.port import Change, ChangeOp, View
 
-Answer = Mapping[str, object]
-
 MAX_COMMENT_BYTES = 1024
 
 _ACTIONS = (
@@ -64,21 +62,21 @@ class ManagerApi:
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by full method name."""
-        ours: dict[str, Handler] = {
-            "List": self._list,
-            "Resolve": self._resolve,
-            "Dependencies": self._dependencies,
-            "Dependents": self._dependents,
-            "Processes": self._processes,
-            "Explain": self._explain,
-            "Act": self._act,
-            "Preview": self._preview,
-            "Watch": self._watch,
-            "Subscribe": self._subscribe,
-            "Status": self._status,
-            "Shutdown": self._shutdown,
-        }
-        return {f"io.roost.Manager.{name}": handler for name, handler in ours.items()}
+        return handlers_of(
+            "io.roost.Manager",
+            List=self._list,
+            Resolve=self._resolve,
+            Dependencies=self._dependencies,
+            Dependents=self._dependents,
+            Processes=self._processes,
+            Explain=self._explain,
+            Act=self._act,
+            Preview=self._preview,
+            Watch=self._watch,
+            Subscribe=self._subscribe,
+            Status=self._status,
+            Shutdown=self._shutdown,
+        )
 
     # --- questions --------------------------------------------------------------------
 

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 
 from roost.api import typed
 from roost.api.connection import Call
-from roost.api.server import Handler
+from roost.api.server import Answer, Handler, handlers_of
 from roost.daemon.changes import announce, instances_at, settle
 from roost.daemon.manager import Manager
 from roost.errors import InvalidState, InvalidValue, NotFound
 from roost.fmri import is_instance, match_instances, match_services, service_of
 from roost.model.properties import group_to_json, parse_value, property_type
 from roost.repository.port import Change, ChangeOp, View
-
-Answer = Mapping[str, object]
 
 
 class RepositoryApi:
@@ -27,22 +25,22 @@ class RepositoryApi:
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by full method name."""
-        ours: dict[str, Handler] = {
-            "Services": self._services,
-            "Find": self._find,
-            "Instances": self._instances,
-            "Groups": self._groups,
-            "AddService": self._add_service,
-            "AddInstance": self._add_instance,
-            "Delete": self._delete,
-            "AddGroup": self._add_group,
-            "DeleteGroup": self._delete_group,
-            "Commit": self._commit,
-            "Snapshots": self._snapshots,
-            "Revert": self._revert,
-            "WaitGroup": self._wait_group,
-        }
-        return {f"io.roost.Repository.{name}": handler for name, handler in ours.items()}
+        return handlers_of(
+            "io.roost.Repository",
+            Services=self._services,
+            Find=self._find,
+            Instances=self._instances,
+            Groups=self._groups,
+            AddService=self._add_service,
+            AddInstance=self._add_instance,
+            Delete=self._delete,
+            AddGroup=self._add_group,
+            DeleteGroup=self._delete_group,
+            Commit=self._commit,
+            Snapshots=self._snapshots,
+            Revert=self._revert,
+            WaitGroup=self._wait_group,
+        )
 
     # --- reading ----------------------------------------------------------------------
 
